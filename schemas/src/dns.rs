@@ -1,0 +1,21 @@
+//! The table `dns`: one row for each question, with its answer where one was seen.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::column::{Micros, table};
+
+table! {"dns": DnsRow, DnsBatch, "ts",
+    "One row for each DNS question and the answer to it; an answer without its question, or a question without answer, is a row too." {
+    ts: Micros, "UTC", "Zeek dns.ts", "Time of the question; of the answer where no question was seen.";
+    client_ip: IpAddr, "RFC 5952 text", "Zeek dns.id.orig_h", "Who asked.";
+    resolver_ip: IpAddr, "RFC 5952 text", "Zeek dns.id.resp_h", "Who was asked.";
+    query: Arc<str>, "lower case, no last dot", "Zeek dns.query", "The name asked for, bytes outside printable ASCII as \\ddd (RFC 1035 section 5.1).";
+    query_type: Arc<str>, "A, AAAA, HTTPS, TYPEn, …", "Zeek dns.qtype_name", "The type asked for.";
+    rcode: Option<i32>, "IANA number", "Zeek dns.rcode", "Response code; null while unanswered.";
+    answers: Vec<Arc<str>>, "at most 32", "Zeek dns.answers", "Addresses and names of the answer section, in order.";
+    answer_ttls: Vec<i64>, "s", "Zeek dns.TTLs", "Time to live of each answer.";
+    rtt_us: Option<i64>, "µs", "Zeek dns.rtt", "Time from question to answer.";
+    sensor_id: Arc<str>, "", "", "Name of the sensor.";
+    flow_id: i64, "", "Zeek dns.uid", "The flow in `flows` that carried it.";
+}}

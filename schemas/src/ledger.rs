@@ -1,0 +1,57 @@
+//! The table `ledger`: the closed balance of packets and bytes.
+//!
+//! For every row `open_start + packets_seen = exported + Σ ignored_* + queue_drops + open_end`, and the same for the octets of frames (`wire_*`) and of
+//! IP (`ip_*`). The terms are counted in different places: seen by the reader of the source, ignored by the decoder, exported by the writer of the rows, open
+//! by adding up the flow table; so a difference shows a fault and is not zero by definition.
+
+use std::sync::Arc;
+
+use crate::column::{Micros, table};
+
+table! {"ledger": LedgerRow, LedgerBatch, "ts_end",
+    "One row for each interval, interface and lane: where every packet and octet went." {
+    ts_start: Micros, "UTC", "", "Begin of the interval: first packet in it.";
+    ts_end: Micros, "UTC", "", "End of the interval: last packet in it.";
+    sensor_id: Arc<str>, "", "", "Name of the sensor.";
+    interface: Arc<str>, "", "", "Interface or capture file.";
+    queue: i32, "", "", "Lane.";
+    backend: &'static str, "file, stream", "", "Kind of source.";
+    kind: &'static str, "interval, gap, event", "", "What the row is.";
+    packets_seen: i64, "packets", "", "Frames the source handed over.";
+    open_start: i64, "packets", "", "Packets in flows not yet exported when the interval began.";
+    open_end: i64, "packets", "", "Packets in flows not yet exported when it ended.";
+    exported: i64, "packets", "", "Packets in rows of `flows` made in this interval.";
+    ignored_link_type: i64, "packets", "", "Frames of a link type not known here.";
+    ignored_arp: i64, "packets", "", "ARP and RARP.";
+    ignored_non_ip: i64, "packets", "", "Other frames without IP.";
+    ignored_truncated: i64, "packets", "", "Frames captured too short to hold the addresses.";
+    ignored_malformed: i64, "packets", "IPFIX 164 ignoredPacketTotalCount", "Frames whose headers contradict themselves.";
+    ignored_too_deep: i64, "packets", "", "Frames with more headers than are walked.";
+    kernel_packets: Option<i64>, "packets", "Suricata kernel_packets", "Packets the kernel counted, dropped ones included; null for files.";
+    kernel_drops: Option<i64>, "packets", "Suricata kernel_drops", "Packets the kernel dropped; null for files.";
+    ring_pending: Option<i64>, "packets", "", "Counted by the kernel, not yet walked; null for files.";
+    queue_drops: i64, "packets", "IPFIX 135 droppedPacketTotalCount", "Packets dropped because a lane was full; files wait instead.";
+    filtered: Option<i64>, "packets", "", "Packets a filter rejected; null where the kernel filters.";
+    length_exceeds_frame: i64, "packets", "", "Packets whose IP header claims more than the frame held; counted as written.";
+    wire_bytes: i64, "octets", "", "Original length of the frames seen.";
+    wire_open_start: i64, "octets", "", "Of these, in open flows when the interval began.";
+    wire_open_end: i64, "octets", "", "Of these, in open flows when it ended.";
+    wire_exported: i64, "octets", "", "Of these, in rows made in this interval.";
+    wire_ignored: i64, "octets", "", "Of these, in frames that were ignored.";
+    ip_bytes: i64, "octets", "", "IP-layer octets of the packets seen.";
+    ip_open_start: i64, "octets", "", "Of these, in open flows when the interval began.";
+    ip_open_end: i64, "octets", "", "Of these, in open flows when it ended.";
+    ip_exported: i64, "octets", "", "Of these, in rows made in this interval.";
+    flow_table_entries: i64, "flows", "", "Flows in the table when the interval ended.";
+    flow_evictions: i64, "flows", "IPFIX 166 notSentFlowTotalCount (here: sent)", "Flows exported early because the table was full.";
+    fragments_unmatched: i64, "packets", "", "Later fragments counted under ports unknown, their first not seen in time.";
+    dns_evictions: i64, "entries", "", "DNS questions and answers forgotten early because their table was full.";
+    rows_written: i64, "rows", "", "Rows of `flows` made in this interval.";
+    coverage_s: i64, "s", "", "Seconds of the interval in which the source was observed.";
+    link_up: Option<bool>, "", "", "State of the link; null for files.";
+    clock_step_us: i64, "µs", "", "Largest step back of packet time within the interval.";
+    balance_error: i64, "packets", "", "Packets in less packets out; must be 0.";
+    wire_balance_error: i64, "octets", "", "Octets of frames in less out; must be 0.";
+    ip_balance_error: i64, "octets", "", "IP octets in less out; must be 0.";
+    detail: Option<Arc<str>>, "", "", "What happened, for gap and event.";
+}}

@@ -1,0 +1,13 @@
+//! The dataset on disk: where a file lies, how it becomes visible, what is recorded of it, and how that is checked again.
+
+mod error;
+pub mod layout;
+pub mod manifest;
+pub mod publish;
+pub mod verify;
+
+pub use error::StoreError;
+pub use layout::{Hour, Store};
+pub use manifest::{Entry, FileRecord, Input};
+pub use publish::Publisher;
+pub use verify::{Finding, verify};

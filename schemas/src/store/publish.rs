@@ -1,0 +1,274 @@
+//! Publication: write in `_tmp`, fsync, record the checksum in the manifest, rename, fsync the folder.
+//!
+//! The manifest entry is the commit point of a whole run: before it nothing of the run is in the store, after it everything is, even if the machine dies
+//! between the two, for the next writer finishes the renames.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use sha2::{Digest, Sha256};
+
+use crate::column::Table;
+use crate::store::StoreError;
+use crate::store::layout::{self, Hour, Store, staged_name};
+use crate::store::manifest::{Entry, FileRecord, Input, hex};
+
+/// Rows are flushed to the file when this much is buffered, so that memory has a bound.
+const BUFFERED_BYTES_MAX: usize = 32 << 20;
+const LOCK: &str = "lock";
+
+/// Hashes and counts what passes through.
+#[derive(Debug)]
+struct Hashing<W> {
+    inner: W,
+    hasher: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(data)?;
+        self.hasher.update(data.get(..written).unwrap_or_default());
+        self.bytes += written as u64;
+        Ok(written)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// A file of one table and hour under construction.
+#[derive(Debug)]
+pub struct StagedFile {
+    writer: ArrowWriter<Hashing<BufWriter<File>>>,
+    staged: PathBuf,
+    record: FileRecord,
+}
+
+impl StagedFile {
+    /// Appends rows whose partition column lies between `ts_min` and `ts_max` (µs).
+    pub fn append(
+        &mut self,
+        batch: &RecordBatch,
+        (ts_min, ts_max): (i64, i64),
+    ) -> Result<(), StoreError> {
+        self.writer.write(batch).map_err(StoreError::parquet("write", &self.staged))?;
+        if self.writer.in_progress_size() > BUFFERED_BYTES_MAX {
+            self.writer.flush().map_err(StoreError::parquet("write", &self.staged))?;
+        }
+        self.record.rows += batch.num_rows() as u64;
+        self.record.ts_min = self.record.ts_min.min(ts_min);
+        self.record.ts_max = self.record.ts_max.max(ts_max);
+        Ok(())
+    }
+
+    fn seal(mut self) -> Result<FileRecord, StoreError> {
+        let path = &self.staged;
+        let hashing = self.writer.into_inner().map_err(StoreError::parquet("finish", path))?;
+        let file = hashing
+            .inner
+            .into_inner()
+            .map_err(|e| StoreError::io("write", path)(e.into_error()))?;
+        file.sync_all().map_err(StoreError::io("fsync", path))?;
+        self.record.bytes = hashing.bytes;
+        self.record.sha256 = hex(&hashing.hasher.finalize());
+        Ok(self.record)
+    }
+}
+
+/// The files of one run, invisible until [`Publisher::commit`].
+#[derive(Debug)]
+pub struct Publisher {
+    store: Store,
+    sensor: String,
+    boot: String,
+    next: u64,
+    sealed: Vec<FileRecord>,
+    // Held as long as the run lives, so that no other writer takes its files for a dead run's.
+    _lock: File,
+}
+
+impl Publisher {
+    /// Begins a run named `boot`, which must be unique.
+    pub fn begin(store: &Store, sensor: &str, boot: &str) -> Result<Self, StoreError> {
+        layout::check_sensor(sensor)?;
+        let folder = store.tmp(boot);
+        fs::create_dir_all(&folder).map_err(StoreError::io("create the folder", &folder))?;
+        let path = folder.join(LOCK);
+        let lock = File::create(&path).map_err(StoreError::io("create", &path))?;
+        lock.lock().map_err(StoreError::io("lock", &path))?;
+        Ok(Self {
+            store: store.clone(),
+            sensor: sensor.to_owned(),
+            boot: boot.to_owned(),
+            next: 0,
+            sealed: Vec::new(),
+            _lock: lock,
+        })
+    }
+
+    /// Starts a file of a table for an hour.
+    pub fn stage(&mut self, table: &Table, hour: Hour) -> Result<StagedFile, StoreError> {
+        let path = format!(
+            "{}/{}/{}-{}-{:06}.parquet",
+            table.name,
+            hour.folder(),
+            self.sensor,
+            self.boot,
+            self.next
+        );
+        self.next += 1;
+        let staged = self.store.tmp(&self.boot).join(staged_name(&path));
+        let file = File::create(&staged).map_err(StoreError::io("create", &staged))?;
+        let sink = Hashing { inner: BufWriter::new(file), hasher: Sha256::new(), bytes: 0 };
+        let writer = ArrowWriter::try_new(sink, table.schema(), Some(self.properties(table)))
+            .map_err(StoreError::parquet("create", &staged))?;
+        let record = FileRecord {
+            path,
+            table: table.name.to_owned(),
+            rows: 0,
+            bytes: 0,
+            ts_min: i64::MAX,
+            ts_max: i64::MIN,
+            sha256: String::new(),
+        };
+        Ok(StagedFile { writer, staged, record })
+    }
+
+    fn properties(&self, table: &Table) -> WriterProperties {
+        let pair = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
+        WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_data_page_row_count_limit(20_000)
+            .set_created_by(software())
+            .set_key_value_metadata(Some(vec![
+                pair("outflow.table", table.name.to_owned()),
+                pair("outflow.schema_version", crate::SCHEMA_VERSION.to_string()),
+                pair("outflow.sensor", self.sensor.clone()),
+                pair("outflow.boot", self.boot.clone()),
+            ]))
+            .build()
+    }
+
+    /// Finishes a file; it stays invisible.
+    pub fn seal(&mut self, file: StagedFile) -> Result<(), StoreError> {
+        self.sealed.push(file.seal()?);
+        Ok(())
+    }
+
+    /// Gives the run up and frees the disk at once.
+    pub fn abandon(self) {
+        // What cannot be removed now, the next writer clears.
+        let _ = fs::remove_dir_all(self.store.tmp(&self.boot));
+    }
+
+    /// Makes the run's files visible, all or none. `again` accepts captures that are in the store already.
+    pub fn commit(self, inputs: Vec<Input>, again: bool) -> Result<Entry, StoreError> {
+        let manifest = self.store.manifest();
+        let lock_path = manifest.join(LOCK);
+        let lock = File::create(&lock_path).map_err(StoreError::io("create", &lock_path))?;
+        lock.lock().map_err(StoreError::io("lock", &lock_path))?;
+        if !again {
+            self.store.refuse_known(&self.sensor, &inputs)?;
+        }
+        let mut files = self.sealed;
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let entry = Entry {
+            schema_version: crate::SCHEMA_VERSION,
+            software: software(),
+            sensor: self.sensor,
+            boot: self.boot,
+            seq: 0,
+            files,
+            inputs,
+        };
+        let content = entry.to_json();
+        let draft = self.store.tmp(&entry.boot).join("entry.part");
+        let mut file = File::create(&draft).map_err(StoreError::io("create", &draft))?;
+        file.write_all(&content).map_err(StoreError::io("write", &draft))?;
+        file.sync_all().map_err(StoreError::io("fsync", &draft))?;
+        sync_folder(&self.store.tmp(&entry.boot))?;
+        let place = manifest.join(entry.file_name(&content));
+        fs::rename(&draft, &place).map_err(StoreError::io("publish", &place))?;
+        sync_folder(&manifest)?;
+        self.store.finish(&entry)?;
+        Ok(entry)
+    }
+}
+
+impl Store {
+    /// Moves the finished files of a committed run to their places; may be repeated.
+    fn finish(&self, entry: &Entry) -> Result<(), StoreError> {
+        let tmp = self.tmp(&entry.boot);
+        let mut folders: Vec<PathBuf> = Vec::new();
+        for file in &entry.files {
+            let staged = tmp.join(staged_name(&file.path));
+            let place = self.root().join(&file.path);
+            if !staged.exists() {
+                continue;
+            }
+            let folder = place.parent().unwrap_or(self.root()).to_owned();
+            fs::create_dir_all(&folder).map_err(StoreError::io("create the folder", &folder))?;
+            fs::rename(&staged, &place).map_err(StoreError::io("publish", &place))?;
+            if folders.last() != Some(&folder) {
+                folders.push(folder);
+            }
+        }
+        for folder in &folders {
+            // A new folder is only durable once its parents are.
+            for level in folder.ancestors().take_while(|level| level.starts_with(self.root())) {
+                sync_folder(level)?;
+            }
+        }
+        fs::remove_dir_all(&tmp).map_err(StoreError::io("clear", &tmp))
+    }
+
+    /// Finishes committed runs whose writer died, and clears what runs left that never committed.
+    pub(crate) fn recover(&self) -> Result<(), StoreError> {
+        let folder = self.root().join(layout::TMP);
+        let listing = fs::read_dir(&folder).map_err(StoreError::io("list", &folder))?;
+        let abandoned: Vec<PathBuf> =
+            listing.flatten().map(|found| found.path()).filter(|path| is_abandoned(path)).collect();
+        if abandoned.is_empty() {
+            return Ok(());
+        }
+        let entries = self.entries()?;
+        for path in abandoned {
+            let boot = path.file_name().unwrap_or_default();
+            match entries.iter().find(|entry| *entry.boot == *boot) {
+                Some(entry) => self.finish(entry)?,
+                None => fs::remove_dir_all(&path).map_err(StoreError::io("clear", &path))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A run is dead when nobody holds its lock.
+fn is_abandoned(run: &Path) -> bool {
+    run.is_dir()
+        && match File::open(run.join(LOCK)) {
+            Ok(lock) => lock.try_lock().is_ok(),
+            Err(_) => false,
+        }
+}
+
+fn sync_folder(path: &Path) -> Result<(), StoreError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(StoreError::io("fsync", path))
+}
+
+fn software() -> String {
+    concat!("outflow ", env!("CARGO_PKG_VERSION")).to_owned()
+}
+
+/// The table of this name.
+pub fn table_named(name: &str) -> Option<Arc<Table>> {
+    crate::TABLES.iter().find(|table| table.name == name).map(|table| Arc::new(**table))
+}
