@@ -1,1 +1,69 @@
-//! Placeholder.
+//! The probe: blocks → frames → observations → flow records → Parquet.
+//!
+//! The core (decode, names, flow, lane) reads no clock, opens nothing and cannot fail; it can only decline, with a reason that is counted. Threads, files
+//! and the clock of the machine are in [`mod@pipeline`], [`source`] and the binary.
+
+pub mod block;
+pub mod config;
+pub mod decode;
+mod dialogue;
+mod direction;
+mod error;
+pub mod flow;
+pub mod frame;
+pub mod hint;
+pub mod lane;
+pub mod ledger;
+pub mod names;
+pub mod observation;
+pub mod outcome;
+mod pipeline;
+pub mod record;
+mod resolution;
+mod sink;
+pub mod source;
+
+use std::process::ExitCode;
+
+pub use config::IngestArgs;
+pub use direction::{Inside, Prefix};
+pub use error::IngestError;
+pub use outcome::Outcome;
+pub use pipeline::run;
+pub use sink::Written;
+
+/// Tells the operator how a run went, on standard error, and gives the exit status.
+#[expect(
+    clippy::print_stderr,
+    reason = "this is the operator's line; data goes to standard output"
+)]
+pub fn report(args: &IngestArgs, result: &Result<Outcome, IngestError>) -> ExitCode {
+    match result {
+        Ok(outcome) => {
+            if args.quiet {
+                for damage in &outcome.damages {
+                    eprintln!("outflow: incomplete: {damage}");
+                }
+            } else {
+                eprintln!("{outcome}");
+            }
+            ExitCode::from(if outcome.is_complete() { 0 } else { 3 })
+        }
+        Err(error) => {
+            eprintln!("outflow: {}", chain(error));
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// An error and its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

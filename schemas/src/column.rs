@@ -215,7 +215,7 @@ macro_rules! table {
     }) => {
         #[doc = $doc]
         #[derive(Debug, Clone, PartialEq)]
-        #[expect(clippy::doc_markdown, reason = "the words are the reference's, where they stand as plain text")]
+        #[allow(clippy::doc_markdown, reason = "the words are the reference's, plain text there")]
         pub struct $row {
             $(#[doc = $text] pub $name: $ty,)*
         }
@@ -255,6 +255,7 @@ macro_rules! table {
         }
 
         #[doc = $doc]
+        #[allow(clippy::doc_markdown, reason = "the words are the reference's, plain text there")]
         pub const TABLE: $crate::column::Table = $crate::column::Table {
             name: $table,
             doc: $doc,

@@ -19,7 +19,7 @@ table! {"flows": FlowRow, FlowBatch, "flow_end",
     interface: Option<Arc<str>>, "", "IPFIX 82 interfaceName", "Interface the first packet came from, where the source names one.";
     ip_version: i32, "4, 6", "IPFIX 60 ipVersion", "Version of the IP header.";
     ip_proto: i32, "IANA number", "IPFIX 4 protocolIdentifier", "Transport protocol.";
-    proto: &'static str, "tcp, udp, icmp, icmpv6, sctp, …", "Zeek conn.proto", "Transport protocol by name; ip-N where it has none here.";
+    proto: &'static str, "tcp, udp, icmp, icmpv6, sctp, …", "Zeek conn.proto", "Transport protocol by name; other where it has none here.";
     src_ip: IpAddr, "RFC 5952 text", "IPFIX 8, 27 sourceIPv4Address, sourceIPv6Address", "Address of the initiator.";
     dst_ip: IpAddr, "RFC 5952 text", "IPFIX 12, 28 destinationIPv4Address, destinationIPv6Address", "Address of the responder.";
     src_port: Option<i32>, "", "IPFIX 7 sourceTransportPort", "Port of the initiator; null where the protocol has none or it was not captured.";
@@ -62,7 +62,7 @@ table! {"flows": FlowRow, FlowBatch, "flow_end",
     http_user_agent: Option<Arc<str>>, "", "Zeek http.user_agent", "User-Agent of the first request.";
     site: Option<Arc<str>>, "", "", "Site of the inside end.";
     direction: &'static str, "inbound, outbound, internal, transit, unknown", "ECS network.direction", "Direction as seen from the inside networks; unknown where none are configured.";
-    dscp: Option<i32>, "", "IPFIX 195 ipDiffServCodePoint", "DSCP of the first packet from src.";
+    dscp: Option<i32>, "", "IPFIX 195 ipDiffServCodePoint", "DSCP of the first packet.";
     fragments: i64, "packets", "", "Packets that were IP fragments.";
     missed_bytes: Option<i64>, "octets", "Zeek conn.missed_bytes", "Payload that TCP sequence numbers show to be missing.";
     sampling_rate: i64, "1 = all", "IPFIX 34 samplingInterval", "One packet in so many was seen.";

@@ -38,6 +38,9 @@ pub enum StoreError {
         /// Why not.
         source: parquet::errors::ParquetError,
     },
+    /// Rows and schema disagree: a fault of the program.
+    #[error("could not turn rows into columns; please report it")]
+    Columns(#[source] arrow::error::ArrowError),
     /// A manifest entry is damaged.
     #[error(
         "manifest entry {path:?} is damaged: {why}; restore it from a copy, or run `outflow store verify` to see what it named"

@@ -83,7 +83,8 @@ impl Input {
         Ok(Some(Self { name, bytes, sha256_ends: hex(&hasher.finalize()) }))
     }
 
-    fn is_same_capture(&self, other: &Self) -> bool {
+    /// Whether both are copies of one capture, whatever their names.
+    pub fn is_same_capture(&self, other: &Self) -> bool {
         self.bytes == other.bytes && self.sha256_ends == other.sha256_ends
     }
 }

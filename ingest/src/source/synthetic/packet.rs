@@ -124,6 +124,14 @@ pub(crate) struct Packet {
 }
 
 impl Packet {
+    /// The packet with `ident` as its IPv4 identification.
+    pub(crate) fn ident(mut self, ident: u16) -> Self {
+        if let Body::Ip(datagram) = &mut self.body {
+            datagram.ident = ident;
+        }
+        self
+    }
+
     pub(crate) fn ip_bytes(&self) -> usize {
         match &self.body {
             Body::Ip(datagram) => datagram.ip_bytes(),

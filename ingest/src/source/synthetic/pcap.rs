@@ -37,7 +37,12 @@ impl<W: Write> PcapWriter<W> {
     }
 
     /// Writes one frame, of which `original_length` bytes were on the wire.
-    pub(crate) fn write(&mut self, ts_ns: i64, frame: &[u8], original_length: u32) -> io::Result<()> {
+    pub(crate) fn write(
+        &mut self,
+        ts_ns: i64,
+        frame: &[u8],
+        original_length: u32,
+    ) -> io::Result<()> {
         let snaplen = usize::try_from(self.snaplen).unwrap_or(usize::MAX);
         let kept = frame.get(..snaplen).unwrap_or(frame);
         let (seconds, micros) = stamp(ts_ns);

@@ -1,4 +1,4 @@
-//! Seeded random streams: SplitMix64, one stream for each entity and purpose.
+//! Seeded random streams (`SplitMix64`), one stream for each entity and purpose.
 //!
 //! A stream depends on nothing but its seed and its two names, so adding a handset or a session
 //! changes no byte of the others.

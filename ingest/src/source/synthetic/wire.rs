@@ -1,4 +1,4 @@
-//! A big-endian message under construction, with length prefixes that cannot disagree with what follows.
+//! A big-endian message under construction; its length prefixes cannot disagree with what follows.
 //!
 //! A field longer than its prefix can say is a mistake of the caller; the prefix then saturates.
 

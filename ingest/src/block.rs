@@ -1,0 +1,124 @@
+//! A run of frames in memory that somebody else owns; it goes back to its owner when the last lane has dropped it.
+//!
+//! Blocks, not packets, cross threads: the price of a hand-over is shared by a thousand packets.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crossbeam::queue::ArrayQueue;
+
+use crate::decode::LinkType;
+use crate::frame::Frame;
+
+/// Where a frame lies in its block, and which lane it is for.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameRef {
+    /// Time of capture, ns since 1970 UTC.
+    pub ts_ns: i64,
+    /// First byte of the link layer.
+    pub offset: u32,
+    /// Bytes captured.
+    pub captured: u32,
+    /// Length on the wire.
+    pub original: u32,
+    /// What the first byte is.
+    pub link: LinkType,
+    /// The lane it belongs to.
+    pub lane: u8,
+}
+
+const _: () = assert!(size_of::<FrameRef>() <= 24);
+
+/// Memory that frames lie in.
+pub trait Memory: Send + Sync {
+    /// The bytes that [`FrameRef::offset`] counts in.
+    fn bytes(&self) -> &[u8];
+}
+
+/// Frames and octets that the reader of the source gave to one lane: the ledger's first term.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Frames.
+    pub packets: u64,
+    /// Their length on the wire.
+    pub wire_bytes: u64,
+}
+
+/// A run of frames of one ledger interval.
+pub struct Block {
+    memory: Arc<dyn Memory>,
+    frames: Vec<FrameRef>,
+    recycle: Arc<ArrayQueue<Vec<FrameRef>>>,
+    /// Number of the block in the run.
+    pub sequence: u64,
+    /// Number of the ledger interval.
+    pub interval: i64,
+    /// What the reader counted for each lane.
+    pub seen: Vec<Seen>,
+    /// Name of the interface or file, for the ledger.
+    pub interface: Arc<str>,
+}
+
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Block")
+            .field("sequence", &self.sequence)
+            .field("interval", &self.interval)
+            .field("frames", &self.frames.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a block is made from.
+#[derive(Debug)]
+pub struct BlockParts {
+    /// Number of the block in the run.
+    pub sequence: u64,
+    /// Number of the ledger interval.
+    pub interval: i64,
+    /// What the reader counted for each lane.
+    pub seen: Vec<Seen>,
+    /// Name of the interface or file.
+    pub interface: Arc<str>,
+    /// The frames, in order of arrival.
+    pub frames: Vec<FrameRef>,
+}
+
+impl Block {
+    /// Puts a block together; `recycle` receives its side array when it is dropped.
+    pub fn new(
+        memory: Arc<dyn Memory>,
+        parts: BlockParts,
+        recycle: Arc<ArrayQueue<Vec<FrameRef>>>,
+    ) -> Self {
+        let BlockParts { sequence, interval, seen, interface, frames } = parts;
+        Self { memory, frames, recycle, sequence, interval, seen, interface }
+    }
+
+    /// Where the frames lie.
+    pub fn refs(&self) -> &[FrameRef] {
+        &self.frames
+    }
+
+    /// The frame that a reference names.
+    pub fn frame(&self, at: &FrameRef) -> Frame<'_> {
+        let start = at.offset as usize;
+        let bytes =
+            self.memory.bytes().get(start..start + at.captured as usize).unwrap_or_default();
+        Frame { bytes, original: at.original, ts_ns: at.ts_ns, link: at.link }
+    }
+
+    /// All frames.
+    pub fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
+        self.frames.iter().map(|at| self.frame(at))
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        let mut frames = std::mem::take(&mut self.frames);
+        frames.clear();
+        // A full shelf means there are enough; the array is then freed.
+        let _ = self.recycle.push(frames);
+    }
+}

@@ -1,0 +1,139 @@
+//! From a frame to what it says: an [`Observation`], or a reason why not.
+//!
+//! Decoding cannot fail, it can only decline; it opens nothing, keeps nothing and reads no clock.
+
+pub(crate) mod bytes;
+mod link;
+mod net;
+mod transport;
+
+pub use link::{Link, LinkType, strip};
+pub use net::{Fragment, Net};
+pub use transport::protocol;
+
+use schemas::reject::Reject;
+
+use crate::flow::{Endpoint, Ends, FlowKey, host_pair_hash};
+use crate::frame::Frame;
+use crate::observation::Observation;
+
+/// What a frame turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decoded {
+    /// The packet.
+    pub observation: Observation,
+    /// The datagram it is a piece of.
+    pub fragment: Option<Fragment>,
+}
+
+/// Says what a frame is.
+pub fn decode(frame: &Frame<'_>) -> Result<Decoded, Reject> {
+    let link = strip(frame)?;
+    let net = net::parse(frame.bytes, link.ip_at, frame.original)?;
+    let transport = transport::parse(frame.bytes, &net);
+    let (key, forward) = FlowKey::of(&Ends {
+        from: Endpoint { address: net.from, port: transport.from_port },
+        to: Endpoint { address: net.to, port: transport.to_port },
+        ip_proto: net.protocol,
+        ip_version: net.version,
+    });
+    let claimed = link.ip_at as u64 + u64::from(net.octets);
+    let mut bits = 0;
+    for (bit, set) in [
+        (Observation::FORWARD, forward),
+        (Observation::FRAGMENT, net.fragment.is_some()),
+        (Observation::EXCEEDS_FRAME, claimed > u64::from(frame.original)),
+    ] {
+        bits |= if set { bit } else { 0 };
+    }
+    let captured = transport.payload_at < frame.bytes.len() && transport.payload_octets > 0;
+    let observation = Observation {
+        key,
+        tcp_flags: transport.tcp_flags,
+        bits,
+        ts_ns: frame.ts_ns,
+        ip_bytes: net.octets,
+        wire_bytes: frame.original,
+        payload_bytes: transport.payload_octets,
+        payload_at: if captured { u16::try_from(transport.payload_at).unwrap_or(0) } else { 0 },
+    };
+    Ok(Decoded { observation, fragment: net.fragment })
+}
+
+/// What only the first packet of a flow is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Detail {
+    /// What lies before the IP header.
+    pub link: Link,
+    /// DSCP.
+    pub dscp: u8,
+    /// ICMP type and code.
+    pub icmp: Option<(u8, u8)>,
+}
+
+/// The details of a frame that [`decode`] has accepted.
+pub fn detail(frame: &Frame<'_>) -> Option<Detail> {
+    let link = strip(frame).ok()?;
+    let net = net::parse(frame.bytes, link.ip_at, frame.original).ok()?;
+    let is_icmp = matches!(net.protocol, protocol::ICMP | protocol::ICMPV6);
+    let icmp = if is_icmp && net.fragment.is_none_or(|fragment| fragment.first) {
+        bytes::array(frame.bytes, net.payload_at).map(|[kind, code]: [u8; 2]| (kind, code))
+    } else {
+        None
+    };
+    Some(Detail { link, dscp: net.dscp, icmp })
+}
+
+/// Hash of the two hosts of a frame; what has none goes where 0 goes.
+pub fn lane_hash(frame: &Frame<'_>) -> u64 {
+    let Ok(link) = strip(frame) else { return 0 };
+    net::parse(frame.bytes, link.ip_at, frame.original)
+        .map_or(0, |net| host_pair_hash(&net.from, &net.to))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LINKS: [LinkType; 11] = [
+        LinkType::Ethernet,
+        LinkType::RawIp,
+        LinkType::Null,
+        LinkType::Loop,
+        LinkType::Ppp,
+        LinkType::PppEther,
+        LinkType::PppDirection,
+        LinkType::CiscoHdlc,
+        LinkType::Sll,
+        LinkType::Sll2,
+        LinkType::Unknown,
+    ];
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            original in any::<u32>(),
+            link in 0..LINKS.len(),
+            start in prop::sample::select(vec![
+                vec![], vec![0x08, 0x00, 0x45], vec![0x86, 0xdd, 0x60], vec![0x81, 0x00],
+                vec![0x88, 0x47], vec![0x88, 0x64], vec![0x08, 0x00, 0x4f],
+            ]),
+        ) {
+            let mut bytes = bytes;
+            // Steer towards headers that are walked.
+            for (slot, octet) in bytes.iter_mut().skip(12).zip(start) {
+                *slot = octet;
+            }
+            let frame = Frame { bytes: &bytes, original, ts_ns: 0, link: LINKS[link] };
+            let decoded = decode(&frame);
+            let _ = (detail(&frame), lane_hash(&frame));
+            if let Ok(Decoded { observation, .. }) = decoded {
+                prop_assert_eq!(observation.wire_bytes, original);
+                prop_assert!(usize::from(observation.payload_at) <= bytes.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Ports, flags and payload of TCP, UDP, UDP-Lite, SCTP, DCCP and ICMP.
+
+use crate::decode::bytes::{be16, u8_at};
+use crate::decode::net::Net;
+
+/// What the transport header says, as far as it was captured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Transport {
+    /// Port of the sender.
+    pub(crate) from_port: u16,
+    /// Port of the receiver.
+    pub(crate) to_port: u16,
+    /// TCP flags.
+    pub(crate) tcp_flags: u8,
+    /// Octets after the transport header, as the headers say.
+    pub(crate) payload_octets: u32,
+    /// Where they begin in the frame.
+    pub(crate) payload_at: usize,
+}
+
+/// IANA protocol numbers that are looked into.
+pub mod protocol {
+    /// ICMP.
+    pub const ICMP: u8 = 1;
+    /// TCP.
+    pub const TCP: u8 = 6;
+    /// UDP.
+    pub const UDP: u8 = 17;
+    /// DCCP.
+    pub const DCCP: u8 = 33;
+    /// ICMP for IPv6.
+    pub const ICMPV6: u8 = 58;
+    /// SCTP.
+    pub const SCTP: u8 = 132;
+    /// UDP-Lite.
+    pub const UDP_LITE: u8 = 136;
+
+    /// Whether the protocol has ports.
+    pub const fn has_ports(number: u8) -> bool {
+        matches!(number, TCP | UDP | DCCP | SCTP | UDP_LITE)
+    }
+}
+
+/// Reads the header that follows `net`. Nothing here fails: what was not captured stays 0.
+pub(crate) fn parse(bytes: &[u8], net: &Net) -> Transport {
+    let at = net.payload_at;
+    let ip_payload = net.octets.saturating_sub(net.header_octets);
+    let none = Transport { payload_octets: ip_payload, ..Transport::default() };
+    if net.fragment.is_some_and(|fragment| !fragment.first) || !protocol::has_ports(net.protocol) {
+        return none;
+    }
+    let (Some(from_port), Some(to_port)) = (be16(bytes, at), be16(bytes, at + 2)) else {
+        return none;
+    };
+    if ip_payload < 4 {
+        return none;
+    }
+    let mut tcp_flags = 0;
+    let header = match net.protocol {
+        protocol::TCP => {
+            tcp_flags = u8_at(bytes, at + 13).unwrap_or(0);
+            u32::from(u8_at(bytes, at + 12).map_or(5, |octet| octet >> 4).max(5)) * 4
+        }
+        protocol::UDP | protocol::UDP_LITE => 8,
+        protocol::SCTP => 12,
+        _ => u32::from(u8_at(bytes, at + 4).map_or(3, |octet| octet.max(3))) * 4,
+    };
+    Transport {
+        from_port,
+        to_port,
+        tcp_flags,
+        payload_octets: ip_payload.saturating_sub(header),
+        payload_at: at + header as usize,
+    }
+}

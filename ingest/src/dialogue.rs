@@ -1,0 +1,184 @@
+//! DNS questions and their answers, brought together into one row each.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use schemas::dns::DnsRow;
+
+use crate::flow::FlowKey;
+use crate::hint::{DnsData, DnsMessage, Resolved};
+use crate::names::dns::type_name;
+use crate::record::micros;
+
+/// Questions that wait for an answer at a time.
+const WAITING_MAX: usize = 65_536;
+/// How long they wait: resolvers give up after 5 to 10 s.
+const PATIENCE_NS: i64 = 10_000_000_000;
+
+/// Where a message was seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// Its flow.
+    pub key: FlowKey,
+    /// The id of that flow.
+    pub flow_id: i64,
+    /// Sender.
+    pub from: IpAddr,
+    /// Receiver.
+    pub to: IpAddr,
+    /// Time of the packet, ns.
+    pub ts_ns: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Question {
+    key: FlowKey,
+    id: u16,
+    query: Arc<str>,
+    query_type: u16,
+}
+
+#[derive(Debug)]
+struct Asked {
+    row: DnsRow,
+    ts_ns: i64,
+    clock: i64,
+}
+
+/// Questions waiting for their answers.
+#[derive(Debug)]
+pub struct Dialogue {
+    sensor: Arc<str>,
+    waiting: HashMap<Question, Asked>,
+    order: VecDeque<(i64, Question)>,
+    evictions: u64,
+}
+
+impl Dialogue {
+    /// Nothing asked yet.
+    pub fn new(sensor: Arc<str>) -> Self {
+        Self { sensor, waiting: HashMap::new(), order: VecDeque::new(), evictions: 0 }
+    }
+
+    /// Takes a message; rows that are complete go to `rows`, what an answer tells its client is returned.
+    pub fn hear(
+        &mut self,
+        message: &DnsMessage,
+        seen: &Seen,
+        clock: i64,
+        rows: &mut Vec<DnsRow>,
+    ) -> Option<Resolved> {
+        let question = Question {
+            key: seen.key,
+            id: message.id,
+            query: Arc::clone(&message.query),
+            query_type: message.query_type,
+        };
+        if !message.response {
+            self.ask(question, seen, clock, rows);
+            return None;
+        }
+        let asked = self.waiting.remove(&question);
+        let mut row = match &asked {
+            Some(asked) => asked.row.clone(),
+            None => self.blank(&question, seen, (seen.to, seen.from)),
+        };
+        row.rcode = Some(i32::from(message.rcode));
+        row.rtt_us = asked.map(|asked| (seen.ts_ns - asked.ts_ns).max(0) / 1_000);
+        for answer in &message.answers {
+            row.answers.push(match &answer.data {
+                DnsData::Address(address) => address.to_string().into(),
+                DnsData::Name(name) => Arc::clone(name),
+                DnsData::Other(kind) => type_name(*kind),
+            });
+            row.answer_ttls.push(i64::from(answer.ttl_s));
+        }
+        rows.push(row);
+        resolved(message, seen)
+    }
+
+    fn ask(&mut self, question: Question, seen: &Seen, clock: i64, rows: &mut Vec<DnsRow>) {
+        while self.waiting.len() >= WAITING_MAX {
+            let Some((since, oldest)) = self.order.pop_front() else { break };
+            self.evictions += u64::from(self.give_up(since, &oldest, rows));
+        }
+        let row = self.blank(&question, seen, (seen.from, seen.to));
+        self.order.push_back((clock, question.clone()));
+        // Asked again before an answer came: the first question is a row without answer.
+        let earlier = self.waiting.insert(question, Asked { row, ts_ns: seen.ts_ns, clock });
+        rows.extend(earlier.map(|asked| asked.row));
+    }
+
+    fn blank(
+        &self,
+        question: &Question,
+        seen: &Seen,
+        (client_ip, resolver_ip): (IpAddr, IpAddr),
+    ) -> DnsRow {
+        DnsRow {
+            ts: micros(seen.ts_ns),
+            client_ip,
+            resolver_ip,
+            query: Arc::clone(&question.query),
+            query_type: type_name(question.query_type),
+            rcode: None,
+            answers: Vec::new(),
+            answer_ttls: Vec::new(),
+            rtt_us: None,
+            sensor_id: Arc::clone(&self.sensor),
+            flow_id: seen.flow_id,
+        }
+    }
+
+    fn give_up(&mut self, since: i64, question: &Question, rows: &mut Vec<DnsRow>) -> bool {
+        if self.waiting.get(question).is_none_or(|asked| asked.clock != since) {
+            return false;
+        }
+        rows.extend(self.waiting.remove(question).map(|asked| asked.row));
+        true
+    }
+
+    /// Gives up on questions that have waited too long.
+    pub fn sweep(&mut self, clock: i64, rows: &mut Vec<DnsRow>) {
+        while let Some((since, _)) = self.order.front() {
+            if clock - since < PATIENCE_NS {
+                break;
+            }
+            if let Some((since, question)) = self.order.pop_front() {
+                self.give_up(since, &question, rows);
+            }
+        }
+    }
+
+    /// Gives up on all questions.
+    pub fn flush(&mut self, rows: &mut Vec<DnsRow>) {
+        while let Some((since, question)) = self.order.pop_front() {
+            self.give_up(since, &question, rows);
+        }
+    }
+
+    /// Questions given up early because too many waited, so far.
+    pub const fn evictions(&self) -> u64 {
+        self.evictions
+    }
+}
+
+/// What an answer tells the client: the addresses at the end of the chain, for as long as its shortest-lived record.
+fn resolved(message: &DnsMessage, seen: &Seen) -> Option<Resolved> {
+    let addresses: Vec<IpAddr> = message
+        .answers
+        .iter()
+        .filter_map(|answer| match answer.data {
+            DnsData::Address(address) => Some(address),
+            _ => None,
+        })
+        .collect();
+    if message.rcode != 0 || addresses.is_empty() {
+        return None;
+    }
+    let ttl_s = message.answers.iter().map(|answer| answer.ttl_s).min()?;
+    let name = Arc::clone(&message.query);
+    Some(Resolved { client: seen.to, name, addresses, ts_ns: seen.ts_ns, ttl_s })
+}

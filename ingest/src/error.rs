@@ -1,0 +1,28 @@
+//! Why a run gave nothing.
+
+use schemas::store::StoreError;
+use thiserror::Error;
+
+use crate::source::SourceError;
+
+/// A run that failed; nothing of it is in the store.
+#[derive(Debug, Error)]
+pub enum IngestError {
+    /// A source cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The store cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The same capture twice on one command line.
+    #[error(
+        "{0:?} and {1:?} are the same capture; name it once, or use --again if it is meant to count twice"
+    )]
+    Twice(String, String),
+    /// Standard input beside files.
+    #[error("the standard input (-) cannot be put in time order with files; ingest it alone")]
+    StreamAmongFiles,
+    /// A stage broke.
+    #[error("the {0} stopped unexpectedly; nothing was published; please report it")]
+    Stage(&'static str),
+}

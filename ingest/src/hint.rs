@@ -1,0 +1,87 @@
+//! The rare packet that names something.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What a payload says about the flow it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hint {
+    /// A TLS client hello.
+    Tls(ClientHello),
+    /// An HTTP/1 request.
+    Http(Request),
+}
+
+/// The parts of a TLS client hello that are kept (RFC 8446 section 4.1.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientHello {
+    /// `server_name` (RFC 6066 section 3).
+    pub server_name: Option<Arc<str>>,
+    /// First protocol offered by ALPN (RFC 7301).
+    pub alpn: Option<Arc<str>>,
+    /// Highest version offered.
+    pub version: Option<&'static str>,
+    /// Whether `encrypted_client_hello` was among the extensions.
+    pub ech_offered: bool,
+}
+
+/// The parts of an HTTP/1 request that are kept (RFC 9112).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Host header, without its port.
+    pub host: Option<Arc<str>>,
+    /// User-Agent header.
+    pub user_agent: Option<Arc<str>>,
+}
+
+/// The parts of a DNS message that are kept (RFC 1035 section 4.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsMessage {
+    /// Transaction.
+    pub id: u16,
+    /// Whether it is an answer.
+    pub response: bool,
+    /// Response code.
+    pub rcode: u8,
+    /// First question: name and type.
+    pub query: Arc<str>,
+    /// Type asked for.
+    pub query_type: u16,
+    /// Answer section, bounded.
+    pub answers: Vec<DnsAnswer>,
+}
+
+/// One record of an answer section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsAnswer {
+    /// Seconds for which it may be kept.
+    pub ttl_s: u32,
+    /// What it says.
+    pub data: DnsData,
+}
+
+/// The data of a record, as far as it is of use here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DnsData {
+    /// A or AAAA.
+    Address(IpAddr),
+    /// CNAME, NS, PTR.
+    Name(Arc<str>),
+    /// Another type, by its number.
+    Other(u16),
+}
+
+/// An answer that says which addresses a client will take for a name: evidence for the flows that follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// Who was told.
+    pub client: IpAddr,
+    /// The name asked for, at the head of any chain.
+    pub name: Arc<str>,
+    /// The addresses at its end.
+    pub addresses: Vec<IpAddr>,
+    /// When, ns since 1970 UTC.
+    pub ts_ns: i64,
+    /// Smallest time to live of the chain.
+    pub ttl_s: u32,
+}

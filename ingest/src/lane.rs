@@ -1,0 +1,331 @@
+//! A lane: its own flow table, fed with the frames of every block that are tagged for it.
+//!
+//! Each lane walks the references of all frames, so that all lanes share one clock and cut flows alike, whatever their number.
+
+use std::sync::Arc;
+
+use schemas::dns::DnsRow;
+use schemas::flow::FlowRow;
+
+use crate::block::{Block, FrameRef};
+use crate::decode::{Decoded, decode, detail, protocol};
+use crate::dialogue::{Dialogue, Seen};
+use crate::flow::{
+    Entry, Export, FlowTable, FragmentTable, Held, Limits, Matched, Open, Reason, TICK_NS,
+};
+use crate::frame::Frame;
+use crate::hint::Resolved;
+use crate::ledger::{IntervalEnd, Tally, Totals};
+use crate::names;
+use crate::observation::Observation;
+use crate::record::RowStyle;
+
+/// Packets looked up together.
+const GROUP: usize = 32;
+/// Rows handed over at a time.
+const ROWS_MAX: usize = 4_096;
+const DNS_PORT: u16 = 53;
+
+/// What a lane hands to the writer.
+#[derive(Debug, Default)]
+pub struct Delivery {
+    /// The lane.
+    pub lane: usize,
+    /// The block after which it was made.
+    pub sequence: u64,
+    /// Everything that block said about names is in this or an earlier delivery.
+    pub complete: bool,
+    /// Finished records.
+    pub rows: Vec<FlowRow>,
+    /// Finished DNS dialogues.
+    pub dns: Vec<DnsRow>,
+    /// What clients were told.
+    pub resolved: Vec<Resolved>,
+    /// Clock of the packets.
+    pub clock: i64,
+    /// An interval that ended; its rows are in this and earlier deliveries.
+    pub interval: Option<IntervalEnd>,
+}
+
+/// Where deliveries go; `false` when nobody takes them any more.
+pub trait Outbox {
+    /// Hands one over.
+    fn send(&mut self, delivery: Delivery) -> bool;
+}
+
+/// What a lane is made with.
+#[derive(Debug, Clone)]
+pub struct LaneSettings {
+    /// Its number.
+    pub lane: u8,
+    /// Limits of its table.
+    pub limits: Limits,
+    /// Seed of its hash.
+    pub seed: u64,
+    /// How rows are made.
+    pub style: RowStyle,
+}
+
+/// Collects rows until there are enough to hand over.
+struct Desk<O> {
+    outbox: O,
+    open: bool,
+    draft: Delivery,
+    style: RowStyle,
+}
+
+impl<O: Outbox> Export for Desk<O> {
+    fn export(&mut self, entry: &mut Entry, reason: Reason) {
+        self.draft.rows.push(self.style.row(entry, reason));
+        if self.draft.rows.len() >= ROWS_MAX {
+            self.send(false);
+        }
+    }
+}
+
+impl<O: Outbox> Desk<O> {
+    fn send(&mut self, complete: bool) {
+        let next = Delivery {
+            lane: self.draft.lane,
+            sequence: self.draft.sequence,
+            clock: self.draft.clock,
+            ..Delivery::default()
+        };
+        let mut delivery = std::mem::replace(&mut self.draft, next);
+        delivery.complete = complete;
+        self.open &= self.outbox.send(delivery);
+    }
+}
+
+/// A packet that waits to be looked up, with the clock at its arrival.
+struct Grouped {
+    observation: Observation,
+    hash: u64,
+    at: FrameRef,
+    clock: i64,
+}
+
+/// A lane's state.
+pub struct Lane<O> {
+    number: u8,
+    table: FlowTable,
+    fragments: FragmentTable,
+    dialogue: Dialogue,
+    tally: Tally,
+    interval: Option<i64>,
+    interface: Arc<str>,
+    clock: i64,
+    next_tick: i64,
+    group: Vec<Grouped>,
+    released: Vec<Held>,
+    desk: Desk<O>,
+}
+
+impl<O> std::fmt::Debug for Lane<O> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lane").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+impl<O: Outbox> Lane<O> {
+    /// An idle lane.
+    pub fn new(settings: LaneSettings, outbox: O) -> Self {
+        let LaneSettings { lane, limits, seed, style } = settings;
+        Self {
+            number: lane,
+            table: FlowTable::new(limits, seed),
+            fragments: FragmentTable::default(),
+            dialogue: Dialogue::new(Arc::clone(&style.sensor)),
+            tally: Tally::default(),
+            interval: None,
+            interface: Arc::from(""),
+            clock: i64::MIN,
+            next_tick: i64::MIN,
+            group: Vec::with_capacity(GROUP),
+            released: Vec::new(),
+            desk: Desk {
+                outbox,
+                open: true,
+                draft: Delivery { lane: usize::from(lane), ..Delivery::default() },
+                style,
+            },
+        }
+    }
+
+    /// Takes a block; `false` when the writer is gone.
+    pub fn take(&mut self, block: &Block) -> bool {
+        if self.interval.is_some_and(|interval| interval != block.interval) {
+            self.end_interval();
+        }
+        self.interval = Some(block.interval);
+        self.interface = Arc::clone(&block.interface);
+        self.desk.draft.sequence = block.sequence;
+        if let Some(seen) = block.seen.get(usize::from(self.number)) {
+            self.tally.seen.packets += seen.packets;
+            self.tally.seen.wire_bytes += seen.wire_bytes;
+        }
+        for at in block.refs() {
+            self.tick(at.ts_ns, block);
+            if at.lane == self.number {
+                self.frame(at, block);
+            }
+        }
+        self.settle(block);
+        self.desk.draft.clock = self.clock;
+        self.desk.send(true);
+        self.desk.open
+    }
+
+    /// Advances the clock of the packets and does what is due by it.
+    fn tick(&mut self, ts_ns: i64, block: &Block) {
+        if ts_ns <= self.clock {
+            return;
+        }
+        if ts_ns >= self.next_tick {
+            // What came before the tick is counted before the tick.
+            self.settle(block);
+            self.table.sweep(ts_ns, &mut self.desk);
+            self.dialogue.sweep(ts_ns, &mut self.desk.draft.dns);
+            self.fragments.sweep(ts_ns, &mut self.released);
+            self.next_tick = (ts_ns / TICK_NS + 1).saturating_mul(TICK_NS);
+            self.clock = ts_ns;
+            self.count_released();
+        }
+        self.clock = ts_ns;
+    }
+
+    fn frame(&mut self, at: &FrameRef, block: &Block) {
+        let frame = block.frame(at);
+        self.tally.at(at.ts_ns, self.clock);
+        match decode(&frame) {
+            Ok(Decoded { observation, fragment: None }) => {
+                self.tally.accept(&observation);
+                let hash = self.table.hash(&observation.key);
+                self.group.push(Grouped { observation, hash, at: *at, clock: self.clock });
+                if self.group.len() >= GROUP {
+                    self.settle(block);
+                }
+            }
+            Ok(Decoded { observation, fragment: Some(fragment) }) => {
+                self.settle(block);
+                self.tally.accept(&observation);
+                let held = Held { observation, detail: detail(&frame) };
+                let matched = self.fragments.take(held, fragment, self.clock, &mut self.released);
+                self.count_released();
+                if let Matched::Now(now) = matched {
+                    for held in now {
+                        self.count_held(&held, Some(&frame));
+                    }
+                }
+            }
+            Err(reason) => self.tally.ignore(reason, frame.original),
+        }
+    }
+
+    /// Looks up the group.
+    fn settle(&mut self, block: &Block) {
+        let mut group = std::mem::take(&mut self.group);
+        for Grouped { observation, hash, at, clock } in &group {
+            let (entry, is_new) = self.table.observe(observation, *hash, *clock, &mut self.desk);
+            if is_new {
+                entry.detail = detail(&block.frame(at));
+            }
+            if observation.payload_at != 0 {
+                let speech = Speech { frame: block.frame(at), observation, clock: *clock };
+                listen(entry, &speech, &mut self.dialogue, &mut self.desk.draft);
+            }
+        }
+        group.clear();
+        self.group = group;
+    }
+
+    fn count_held(&mut self, held: &Held, frame: Option<&Frame<'_>>) {
+        let observation = &held.observation;
+        let hash = self.table.hash(&observation.key);
+        let (entry, is_new) = self.table.observe(observation, hash, self.clock, &mut self.desk);
+        if is_new {
+            entry.detail = held.detail;
+        }
+        // Only the first piece has a payload that begins at its beginning, and only its frame is at hand.
+        if let Some(frame) = frame
+            && observation.payload_at != 0
+            && observation.ts_ns == frame.ts_ns
+        {
+            let speech = Speech { frame: *frame, observation, clock: self.clock };
+            listen(entry, &speech, &mut self.dialogue, &mut self.desk.draft);
+        }
+    }
+
+    fn count_released(&mut self) {
+        for held in std::mem::take(&mut self.released) {
+            self.count_held(&held, None);
+        }
+    }
+
+    fn end_interval(&mut self) {
+        let (flows, waiting) = (self.table.open(), self.fragments.open());
+        self.desk.draft.interval = Some(IntervalEnd {
+            tally: std::mem::take(&mut self.tally),
+            open: Open {
+                packets: flows.packets + waiting.packets,
+                wire_bytes: flows.wire_bytes + waiting.wire_bytes,
+                ip_bytes: flows.ip_bytes + waiting.ip_bytes,
+            },
+            entries: self.table.len(),
+            totals: Totals {
+                flow_evictions: self.table.evictions(),
+                fragments_unmatched: self.fragments.unmatched(),
+                dns_evictions: self.dialogue.evictions(),
+            },
+            interface: Arc::clone(&self.interface),
+        });
+        self.desk.send(false);
+    }
+
+    /// Exports all that is open and closes the account. `sequence` is one more than the last block's.
+    pub fn finish(mut self, sequence: u64) {
+        self.fragments.flush(&mut self.released);
+        self.count_released();
+        self.dialogue.flush(&mut self.desk.draft.dns);
+        self.desk.draft.sequence = sequence;
+        self.desk.send(true);
+        self.table.flush(&mut self.desk);
+        if self.interval.is_some() {
+            self.end_interval();
+        } else {
+            self.desk.send(false);
+        }
+    }
+}
+
+/// A packet with payload, at a time.
+struct Speech<'a> {
+    frame: Frame<'a>,
+    observation: &'a Observation,
+    clock: i64,
+}
+
+/// Gives a payload to whoever understands it.
+fn listen(entry: &mut Entry, speech: &Speech<'_>, dialogue: &mut Dialogue, draft: &mut Delivery) {
+    let Speech { frame, observation, clock } = speech;
+    let start = usize::from(observation.payload_at);
+    let end = frame.bytes.len().min(start + observation.payload_bytes as usize);
+    let Some(payload) = frame.bytes.get(start..end) else { return };
+    let key = &observation.key;
+    if key.low.port == DNS_PORT || key.high.port == DNS_PORT {
+        // Over TCP a message has its length before it (RFC 1035 section 4.2.2).
+        let message = if key.ip_proto == protocol::TCP { payload.get(2..) } else { Some(payload) };
+        let Some(message) = message.and_then(names::dns::message) else { return };
+        entry.names.get_or_insert_default().service = Some("dns");
+        let (low, high) = (key.low.ip(key.ip_version), key.high.ip(key.ip_version));
+        let forward = observation.has(Observation::FORWARD);
+        let (from, to) = if forward { (low, high) } else { (high, low) };
+        let flow_id = key.flow_id(entry.born_ns);
+        let seen = Seen { key: *key, flow_id, from, to, ts_ns: frame.ts_ns };
+        draft.resolved.extend(dialogue.hear(&message, &seen, *clock, &mut draft.dns));
+    } else if entry.wants_names()
+        && let Some(hint) = names::of_tcp(payload)
+    {
+        entry.learn(hint);
+    }
+}

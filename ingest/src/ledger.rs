@@ -1,0 +1,180 @@
+//! The balance of a lane over an interval: counted in different places, brought together where the rows are written.
+
+use std::sync::Arc;
+
+use schemas::ledger::LedgerRow;
+use schemas::reject::Reject;
+
+use crate::block::Seen;
+use crate::flow::Open;
+use crate::observation::Observation;
+use crate::record::{count, micros};
+
+/// What a lane counted since the interval began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// What the reader said it handed over.
+    pub seen: Seen,
+    /// Frames by reason.
+    pub ignored: [u64; Reject::ALL.len()],
+    /// Original length of those.
+    pub wire_ignored: u64,
+    /// IP-layer octets of the packets.
+    pub ip_bytes: u64,
+    /// Packets that claim more than their frame.
+    pub length_exceeds_frame: u64,
+    /// Earliest and latest packet, ns.
+    pub span: Option<(i64, i64)>,
+    /// Largest step back of time, ns.
+    pub step_back_ns: i64,
+}
+
+impl Tally {
+    /// Counts a frame that is no packet of a flow.
+    pub fn ignore(&mut self, reason: Reject, wire_bytes: u32) {
+        if let Some(counter) = self.ignored.get_mut(reason.index()) {
+            *counter += 1;
+        }
+        self.wire_ignored += u64::from(wire_bytes);
+    }
+
+    /// Counts a packet.
+    pub fn accept(&mut self, observation: &Observation) {
+        self.ip_bytes += u64::from(observation.ip_bytes);
+        self.length_exceeds_frame += u64::from(observation.has(Observation::EXCEEDS_FRAME));
+    }
+
+    /// Takes note of a frame's time, which may be earlier than the clock.
+    pub fn at(&mut self, ts_ns: i64, clock: i64) {
+        self.span =
+            Some(self.span.map_or((ts_ns, ts_ns), |(from, to)| (from.min(ts_ns), to.max(ts_ns))));
+        self.step_back_ns = self.step_back_ns.max(clock.saturating_sub(ts_ns));
+    }
+}
+
+/// Totals that a lane keeps over its life; an interval's share is the difference.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Flows exported because the table was full.
+    pub flow_evictions: u64,
+    /// Fragments counted without ports.
+    pub fragments_unmatched: u64,
+    /// Questions forgotten early.
+    pub dns_evictions: u64,
+}
+
+/// The end of an interval, as the lane sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntervalEnd {
+    /// Counted in the interval.
+    pub tally: Tally,
+    /// In the table now, by walking it.
+    pub open: Open,
+    /// Flows in the table.
+    pub entries: usize,
+    /// So far.
+    pub totals: Totals,
+    /// Where the frames came from.
+    pub interface: Arc<str>,
+}
+
+/// What one lane's rows added up to since the last interval: counted by the writer, from the rows themselves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// Rows.
+    pub rows: u64,
+    /// Packets, frames' octets, IP octets.
+    pub sums: Open,
+}
+
+/// Brings one lane's terms together.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Name of the sensor.
+    pub sensor: Arc<str>,
+    /// The lane.
+    pub lane: usize,
+    /// Kind of source.
+    pub backend: &'static str,
+    open: Open,
+    totals: Totals,
+}
+
+impl Account {
+    /// An account with nothing open.
+    pub fn new(sensor: Arc<str>, lane: usize, backend: &'static str) -> Self {
+        Self { sensor, lane, backend, open: Open::default(), totals: Totals::default() }
+    }
+
+    /// Closes an interval: the ledger's row.
+    pub fn close(&mut self, end: &IntervalEnd, exported: &Exported) -> LedgerRow {
+        let before = std::mem::replace(&mut self.open, end.open);
+        let since = std::mem::replace(&mut self.totals, end.totals);
+        let Tally { seen, ignored, wire_ignored, ip_bytes, .. } = end.tally;
+        let ignored_packets: u64 = ignored.iter().sum();
+        let [link_type, arp, non_ip, truncated, malformed, too_deep] = ignored.map(count);
+        let (from, to) = end.tally.span.unwrap_or_default();
+        let balance = |opened: u64, came: u64, left: [u64; 3]| {
+            count(opened) + count(came) - left.map(count).iter().sum::<i64>()
+        };
+        let sums = exported.sums;
+        LedgerRow {
+            ts_start: micros(from),
+            ts_end: micros(to),
+            sensor_id: Arc::clone(&self.sensor),
+            interface: Arc::clone(&end.interface),
+            queue: i32::try_from(self.lane).unwrap_or(i32::MAX),
+            backend: self.backend,
+            kind: "interval",
+            packets_seen: count(seen.packets),
+            open_start: count(before.packets),
+            open_end: count(end.open.packets),
+            exported: count(sums.packets),
+            ignored_link_type: link_type,
+            ignored_arp: arp,
+            ignored_non_ip: non_ip,
+            ignored_truncated: truncated,
+            ignored_malformed: malformed,
+            ignored_too_deep: too_deep,
+            kernel_packets: None,
+            kernel_drops: None,
+            ring_pending: None,
+            queue_drops: 0,
+            filtered: Some(0),
+            length_exceeds_frame: count(end.tally.length_exceeds_frame),
+            wire_bytes: count(seen.wire_bytes),
+            wire_open_start: count(before.wire_bytes),
+            wire_open_end: count(end.open.wire_bytes),
+            wire_exported: count(sums.wire_bytes),
+            wire_ignored: count(wire_ignored),
+            ip_bytes: count(ip_bytes),
+            ip_open_start: count(before.ip_bytes),
+            ip_open_end: count(end.open.ip_bytes),
+            ip_exported: count(sums.ip_bytes),
+            flow_table_entries: i64::try_from(end.entries).unwrap_or(i64::MAX),
+            flow_evictions: count(end.totals.flow_evictions - since.flow_evictions),
+            fragments_unmatched: count(end.totals.fragments_unmatched - since.fragments_unmatched),
+            dns_evictions: count(end.totals.dns_evictions - since.dns_evictions),
+            rows_written: count(exported.rows),
+            coverage_s: (to - from) / 1_000_000_000,
+            link_up: None,
+            clock_step_us: end.tally.step_back_ns / 1_000,
+            balance_error: balance(
+                before.packets,
+                seen.packets,
+                [sums.packets, ignored_packets, end.open.packets],
+            ),
+            wire_balance_error: balance(
+                before.wire_bytes,
+                seen.wire_bytes,
+                [sums.wire_bytes, wire_ignored, end.open.wire_bytes],
+            ),
+            ip_balance_error: balance(
+                before.ip_bytes,
+                ip_bytes,
+                [sums.ip_bytes, 0, end.open.ip_bytes],
+            ),
+            detail: None,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Bytes of a name as text: lower case, bounded, and without a byte that could do harm where it is shown.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// Octets of a name that are kept: the limit of a DNS name (RFC 1035 section 2.3.4).
+const NAME_MAX: usize = 255;
+/// Octets of other text that are kept.
+const TEXT_MAX: usize = 512;
+
+/// Free text: printable ASCII as it is, any other octet as `\ddd` (RFC 1035 section 5.1), a backslash doubled.
+pub fn printable(bytes: &[u8]) -> Arc<str> {
+    let mut text = String::with_capacity(bytes.len().min(TEXT_MAX));
+    escape(&mut text, bytes.get(..TEXT_MAX).unwrap_or(bytes));
+    text.into()
+}
+
+/// A host name: escaped likewise, lower case, without the last dot.
+pub(crate) fn host_name(bytes: &[u8]) -> Option<Arc<str>> {
+    let bytes = bytes.strip_suffix(b".").unwrap_or(bytes);
+    if bytes.is_empty() {
+        return None;
+    }
+    let mut text = String::with_capacity(bytes.len());
+    escape(&mut text, bytes.get(..NAME_MAX).unwrap_or(bytes));
+    text.make_ascii_lowercase();
+    Some(text.into())
+}
+
+/// Appends octets in escaped form.
+pub(crate) fn escape(text: &mut String, bytes: &[u8]) {
+    for &octet in bytes {
+        match octet {
+            b'\\' => text.push_str("\\\\"),
+            b' '..=b'~' => text.push(char::from(octet)),
+            _ => {
+                // Writing into a string cannot fail.
+                let _ = write!(text, "\\{octet:03}");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_bytes_are_escaped() {
+        assert_eq!(&*printable(b"a\tb\\c\xff\0"), "a\\009b\\\\c\\255\\000");
+        assert_eq!(host_name(b"API.Line.ME."), Some("api.line.me".into()));
+        assert_eq!(host_name(b"."), None);
+        assert_eq!(host_name(&[b'a'; 600]).unwrap().len(), 255);
+    }
+}

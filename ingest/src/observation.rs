@@ -1,0 +1,52 @@
+//! What one packet says, as numbers.
+
+use crate::flow::FlowKey;
+
+/// One packet of a flow. `Copy` and small: it lives in registers and in the group being looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Observation {
+    /// Which flow.
+    pub key: FlowKey,
+    /// TCP flags, 0 for other protocols.
+    pub tcp_flags: u8,
+    /// Bits of [`Observation::FORWARD`] and the other constants.
+    pub bits: u8,
+    /// Time of capture, ns since 1970 UTC.
+    pub ts_ns: i64,
+    /// Octets of the IP packet, as its header says.
+    pub ip_bytes: u32,
+    /// Length of the frame on the wire.
+    pub wire_bytes: u32,
+    /// Octets of transport payload, as the headers say.
+    pub payload_bytes: u32,
+    /// Where the payload begins in the frame; 0 where none was captured.
+    pub payload_at: u16,
+}
+
+const _: () = assert!(size_of::<Observation>() <= 64);
+
+impl Observation {
+    /// The sender is the lower endpoint of the key.
+    pub const FORWARD: u8 = 1;
+    /// The packet is an IP fragment.
+    pub const FRAGMENT: u8 = 2;
+    /// The IP header claims more octets than the frame had.
+    pub const EXCEEDS_FRAME: u8 = 4;
+
+    /// Whether a bit is set.
+    pub const fn has(&self, bit: u8) -> bool {
+        self.bits & bit != 0
+    }
+}
+
+/// TCP flag bits (RFC 9293 section 3.1).
+pub mod tcp {
+    /// No more data from the sender.
+    pub const FIN: u8 = 0x01;
+    /// Synchronise sequence numbers.
+    pub const SYN: u8 = 0x02;
+    /// Reset the connection.
+    pub const RST: u8 = 0x04;
+    /// The acknowledgement field counts.
+    pub const ACK: u8 = 0x10;
+}

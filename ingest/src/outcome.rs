@@ -1,0 +1,140 @@
+//! What a run did, as the operator reads it: the balance, and what was not readable.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use schemas::ledger::LedgerRow;
+
+use crate::sink::Written;
+use crate::source::Damage;
+
+/// A run that published.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Folder of the store.
+    pub store: PathBuf,
+    /// Rows and ledger.
+    pub written: Written,
+    /// Files published.
+    pub files: usize,
+    /// Sources that could not be read to their end.
+    pub damages: Vec<Damage>,
+    /// Frames the reader handed over, counted by itself.
+    pub packets_read: u64,
+}
+
+impl Outcome {
+    /// The sum of a column over the ledger.
+    fn sum(&self, column: impl Fn(&LedgerRow) -> i64) -> i64 {
+        self.written.ledger.iter().map(column).sum()
+    }
+
+    /// Sum of the absolute differences: 0 when all books close.
+    pub fn difference(&self) -> i64 {
+        let read = i64::try_from(self.packets_read).unwrap_or(i64::MAX);
+        (read - self.sum(|row| row.packets_seen)).abs()
+            + self.sum(|row| {
+                row.balance_error.abs() + row.wire_balance_error.abs() + row.ip_balance_error.abs()
+            })
+    }
+
+    /// Whether all that was there is in the store.
+    pub fn is_complete(&self) -> bool {
+        self.damages.is_empty() && self.difference() == 0
+    }
+}
+
+/// A number in groups of three.
+fn grouped(value: i64) -> String {
+    let digits = value.unsigned_abs().to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if value < 0 { format!("-{text}") } else { text }
+}
+
+/// One line of the balance: packets, frame octets, IP octets.
+fn line(f: &mut fmt::Formatter<'_>, name: &str, values: [i64; 3], note: &str) -> fmt::Result {
+    let [packets, wire, ip] = values.map(grouped);
+    writeln!(f, "{name:<22}{packets:>15}{wire:>20}{ip:>20}  {note}")
+}
+
+impl Outcome {
+    fn balance(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<22}{:>15}{:>20}{:>20}", "ledger", "packets", "frame octets", "IP octets")?;
+        let seen =
+            [self.sum(|r| r.packets_seen), self.sum(|r| r.wire_bytes), self.sum(|r| r.ip_bytes)];
+        line(f, "seen", seen, "")?;
+        let exported =
+            [self.sum(|r| r.exported), self.sum(|r| r.wire_exported), self.sum(|r| r.ip_exported)];
+        let (rows, flows) = (self.written.flow_rows, self.written.flows);
+        let note =
+            format!("{} rows, {} flows", grouped(rows.cast_signed()), grouped(flows.cast_signed()));
+        line(f, "exported", exported, &note)?;
+        let reasons = [
+            ("link type unknown", self.sum(|r| r.ignored_link_type)),
+            ("ARP", self.sum(|r| r.ignored_arp)),
+            ("other than IP", self.sum(|r| r.ignored_non_ip)),
+            ("cut before addresses", self.sum(|r| r.ignored_truncated)),
+            ("malformed", self.sum(|r| r.ignored_malformed)),
+            ("too deep", self.sum(|r| r.ignored_too_deep)),
+        ];
+        let ignored = reasons.iter().map(|(_, count)| count).sum();
+        line(f, "ignored", [ignored, self.sum(|r| r.wire_ignored), 0], "")?;
+        for (reason, count) in reasons.into_iter().filter(|(_, count)| *count > 0) {
+            writeln!(f, "  {reason:<20}{:>15}", grouped(count))?;
+        }
+        let difference = [
+            self.sum(|r| r.balance_error),
+            self.sum(|r| r.wire_balance_error),
+            self.sum(|r| r.ip_balance_error),
+        ];
+        let is_closed = self.difference() == 0;
+        line(
+            f,
+            "difference",
+            difference,
+            if is_closed { "closed" } else { "NOT CLOSED: please report this" },
+        )
+    }
+
+    /// Limits that were met, and oddities that were counted.
+    fn remarks(&self) -> [(&'static str, i64, &'static str); 4] {
+        let dns = self.sum(|r| r.dns_evictions) + self.written.answer_evictions.cast_signed();
+        [
+            (
+                "longer than frame",
+                self.sum(|r| r.length_exceeds_frame),
+                "IP length beyond the frame; counted as written",
+            ),
+            (
+                "evicted flows",
+                self.sum(|r| r.flow_evictions),
+                "table full; exported early, raise --max-flows",
+            ),
+            (
+                "fragments alone",
+                self.sum(|r| r.fragments_unmatched),
+                "first piece never seen; counted without ports",
+            ),
+            ("DNS entries evicted", dns, "answers forgotten early; names may be missing"),
+        ]
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.balance(f)?;
+        for (name, count, note) in self.remarks().into_iter().filter(|(_, count, _)| *count > 0) {
+            writeln!(f, "{name:<22}{:>15}  {note}", grouped(count))?;
+        }
+        for damage in &self.damages {
+            writeln!(f, "incomplete: {damage}")?;
+        }
+        write!(f, "{} files published in {}", self.files, self.store.display())
+    }
+}

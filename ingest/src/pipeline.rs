@@ -1,0 +1,263 @@
+//! The one place that knows every stage: source, lanes, writer, store, and the threads and queues between them.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+use indicatif::{ProgressBar, ProgressStyle};
+use schemas::store::{Input, Publisher, Store, StoreError};
+
+use crate::block::Block;
+use crate::config::{IngestArgs, Settings};
+use crate::error::IngestError;
+use crate::lane::{Delivery, Lane, LaneSettings, Outbox};
+use crate::ledger::Account;
+use crate::outcome::Outcome;
+use crate::record::RowStyle;
+use crate::resolution::Resolutions;
+use crate::sink::{Sink, Written};
+use crate::source::{Damage, FileSource, Pool, SourceError, Tagger};
+
+/// Blocks that wait before a lane.
+const BLOCKS_WAITING: usize = 8;
+/// Deliveries that wait before the writer.
+const DELIVERIES_WAITING: usize = 16;
+/// Time between the clock passing a deadline and the record's arrival: a sweep, a linger, some slack.
+const LATENESS_NS: i64 = 60_000_000_000;
+
+impl Outbox for Sender<Delivery> {
+    fn send(&mut self, delivery: Delivery) -> bool {
+        Self::send(self, delivery).is_ok()
+    }
+}
+
+/// Turns captures into a store's rows. Publishes all of it or nothing.
+pub fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
+    let settings = args.settings();
+    let inputs = fingerprints(&args.read)?;
+    refuse_twins(&inputs, args.again)?;
+    let pool = Pool::new(BLOCKS_WAITING * 2);
+    let paths = in_time_order(&args.read, &pool)?;
+    // Refused before any work is done, and again at the end, for another run may have been quicker.
+    let store = Store::open_or_create(&args.store)?;
+    if !args.again {
+        store.refuse_known(&settings.sensor, &inputs)?;
+    }
+    let publisher = Publisher::begin(&store, &settings.sensor, &boot_id())?;
+    let backend = if paths.iter().any(|path| path.as_os_str() == "-") { "stream" } else { "file" };
+    let reader = Reader { paths: &paths, pool: &pool, progress: progress(&paths, args.quiet) };
+    let (sink, read) = flow(
+        &settings,
+        reader,
+        Sink::new(
+            publisher,
+            accounts(&settings, backend),
+            Resolutions::new(
+                settings.limits.active_timeout_ns + settings.limits.idle_timeout_ns + LATENESS_NS,
+            ),
+        ),
+    )?;
+    let (publisher, written) = sink;
+    let entry = publisher.commit(inputs, args.again)?;
+    Ok(Outcome {
+        store: args.store.clone(),
+        written,
+        files: entry.files.len(),
+        damages: read.damages,
+        packets_read: read.packets,
+    })
+}
+
+fn accounts(settings: &Settings, backend: &'static str) -> Vec<Account> {
+    (0..settings.lanes)
+        .map(|lane| Account::new(Arc::clone(&settings.sensor), lane, backend))
+        .collect()
+}
+
+/// What the reader found.
+#[derive(Debug, Default)]
+struct Read {
+    packets: u64,
+    damages: Vec<Damage>,
+}
+
+struct Reader<'a> {
+    paths: &'a [PathBuf],
+    pool: &'a Pool,
+    progress: ProgressBar,
+}
+
+impl Reader<'_> {
+    /// Reads all files and hands every block to every lane; stops early when the lanes are gone.
+    fn run(self, lanes: &[Sender<Message>]) -> Result<Read, SourceError> {
+        let mut tagger = Tagger::new(lanes.len());
+        let mut read = Read::default();
+        'files: for path in self.paths {
+            let mut source = FileSource::open(path, self.pool)?;
+            loop {
+                let blocks = source.read(&mut tagger);
+                if blocks.is_empty() {
+                    break;
+                }
+                for block in blocks {
+                    read.packets += block.refs().len() as u64;
+                    let block = Arc::new(block);
+                    if !lanes
+                        .iter()
+                        .all(|lane| lane.send(Message::Block(Arc::clone(&block))).is_ok())
+                    {
+                        break 'files;
+                    }
+                }
+                self.progress.set_position(source.offset());
+            }
+            read.damages.extend(source.damage.take());
+        }
+        for lane in lanes {
+            // A lane that is gone is found when it is joined.
+            let _ = lane.send(Message::End(tagger.sequence()));
+        }
+        self.progress.finish_and_clear();
+        Ok(read)
+    }
+}
+
+enum Message {
+    Block(Arc<Block>),
+    End(u64),
+}
+
+/// Runs the threads: reader here, a thread for each lane, one for the writer.
+fn flow(
+    settings: &Settings,
+    reader: Reader<'_>,
+    sink: Sink,
+) -> Result<((Publisher, Written), Read), IngestError> {
+    let seed = RandomState::new().hash_one(0u8);
+    thread::scope(|scope| {
+        let (deliver, deliveries) = bounded::<Delivery>(DELIVERIES_WAITING);
+        let mut lanes = Vec::new();
+        let mut workers = Vec::new();
+        for number in 0..settings.lanes {
+            let (send, receive) = bounded(BLOCKS_WAITING);
+            let lane = Lane::new(
+                LaneSettings {
+                    lane: u8::try_from(number).unwrap_or(u8::MAX),
+                    limits: settings.limits,
+                    seed,
+                    style: RowStyle {
+                        sensor: Arc::clone(&settings.sensor),
+                        inside: settings.inside.clone(),
+                    },
+                },
+                deliver.clone(),
+            );
+            lanes.push(send);
+            workers.push(scope.spawn(move || work(lane, &receive)));
+        }
+        drop(deliver);
+        let writer = scope.spawn(move || write(sink, &deliveries));
+        let read = reader.run(&lanes);
+        drop(lanes);
+        let lanes_done = workers.into_iter().all(|worker| worker.join().is_ok());
+        let (sink, written) = writer.join().map_err(|_| IngestError::Stage("writer"))?;
+        let finished = (|| {
+            written?;
+            let read = read?;
+            if !lanes_done {
+                return Err(IngestError::Stage("flow table"));
+            }
+            Ok(read)
+        })();
+        match finished {
+            Ok(read) => {
+                let closed = sink.close()?;
+                Ok((closed, read))
+            }
+            Err(error) => {
+                sink.abandon();
+                Err(error)
+            }
+        }
+    })
+}
+
+fn work(mut lane: Lane<Sender<Delivery>>, messages: &Receiver<Message>) {
+    for message in messages {
+        match message {
+            Message::Block(block) => {
+                if !lane.take(&block) {
+                    return;
+                }
+            }
+            Message::End(sequence) => return lane.finish(sequence),
+        }
+    }
+}
+
+fn write(mut sink: Sink, deliveries: &Receiver<Delivery>) -> (Sink, Result<(), StoreError>) {
+    for delivery in deliveries {
+        if let Err(error) = sink.take(delivery) {
+            return (sink, Err(error));
+        }
+    }
+    (sink, Ok(()))
+}
+
+fn fingerprints(paths: &[PathBuf]) -> Result<Vec<Input>, SourceError> {
+    let mut inputs = Vec::new();
+    for path in paths.iter().filter(|path| path.as_os_str() != "-") {
+        let found = Input::of_file(path)
+            .map_err(|source| SourceError::Open { path: path.clone(), source })?;
+        inputs.extend(found);
+    }
+    Ok(inputs)
+}
+
+fn refuse_twins(inputs: &[Input], again: bool) -> Result<(), IngestError> {
+    for (position, input) in inputs.iter().enumerate() {
+        let twin = inputs.iter().take(position).find(|other| other.is_same_capture(input));
+        if let (Some(twin), false) = (twin, again) {
+            return Err(IngestError::Twice(twin.name.clone(), input.name.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Orders files by their first packet; files without one come first.
+fn in_time_order(paths: &[PathBuf], pool: &Pool) -> Result<Vec<PathBuf>, IngestError> {
+    if let [_] = paths {
+        return Ok(paths.to_vec());
+    }
+    if paths.iter().any(|path| path.as_os_str() == "-") {
+        return Err(IngestError::StreamAmongFiles);
+    }
+    let mut timed = Vec::with_capacity(paths.len());
+    for path in paths {
+        timed.push((FileSource::open(path, pool)?.first_ts(), path.clone()));
+    }
+    timed.sort();
+    Ok(timed.into_iter().map(|(_, path)| path).collect())
+}
+
+/// Unique name of a run, which sorts by time.
+fn boot_id() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:014x}{:06x}", since.as_micros(), std::process::id() & 0x00ff_ffff)
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress(paths: &[PathBuf], quiet: bool) -> ProgressBar {
+    let [path] = paths else { return ProgressBar::hidden() };
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let length = Path::new(path).metadata().map_or(0, |metadata| metadata.len());
+    let style =
+        ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

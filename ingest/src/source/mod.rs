@@ -1,0 +1,11 @@
+//! Where frames come from. Each source fills [`crate::block::Block`]s; what is behind it, the lanes do not know.
+
+mod container;
+mod error;
+mod pcap;
+mod pcapng;
+mod reader;
+pub mod synthetic;
+
+pub use error::{Damage, SourceError};
+pub use reader::{FileSource, Pool, Tagger};

@@ -1,0 +1,31 @@
+//! Seeded traffic with its truth: the national day, hellos of every TLS version, bulk captures.
+//!
+//! The plan of the packets comes first; truth is summed from the plan, frames are rendered from it,
+//! and whoever reads the frames must find the truth again. No clock, no floating point, one seed.
+
+mod bulk;
+mod cast;
+mod day;
+mod dns;
+mod draft;
+mod frame;
+mod hellos;
+mod http;
+mod noise;
+mod packet;
+mod pcap;
+mod place;
+mod plan;
+mod rng;
+mod session;
+mod tcp;
+mod tls;
+mod traps;
+mod truth;
+mod wire;
+
+pub use bulk::{Bulk, LongFlow, Written};
+pub use place::Expected;
+pub use plan::{Plan, PlannedFrame};
+pub use tls::Version;
+pub use truth::{Cell, DAY_START_NS, TruthFlow, Volume, vendor_country};
