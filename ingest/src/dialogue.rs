@@ -19,7 +19,7 @@ const PATIENCE_NS: i64 = 10_000_000_000;
 
 /// Where a message was seen.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// Its flow.
     pub key: FlowKey,
     /// The id of that flow.
@@ -49,7 +49,7 @@ struct Asked {
 
 /// Questions waiting for their answers.
 #[derive(Debug)]
-pub struct Dialogue {
+pub(crate) struct Dialogue {
     sensor: Arc<str>,
     waiting: HashMap<Question, Asked>,
     order: VecDeque<(i64, Question)>,
@@ -58,12 +58,12 @@ pub struct Dialogue {
 
 impl Dialogue {
     /// Nothing asked yet.
-    pub fn new(sensor: Arc<str>) -> Self {
+    pub(crate) fn new(sensor: Arc<str>) -> Self {
         Self { sensor, waiting: HashMap::new(), order: VecDeque::new(), evictions: 0 }
     }
 
     /// Takes a message; rows that are complete go to `rows`, what an answer tells its client is returned.
-    pub fn hear(
+    pub(crate) fn hear(
         &mut self,
         message: &DnsMessage,
         seen: &Seen,
@@ -141,7 +141,7 @@ impl Dialogue {
     }
 
     /// Gives up on questions that have waited too long.
-    pub fn sweep(&mut self, clock: i64, rows: &mut Vec<DnsRow>) {
+    pub(crate) fn sweep(&mut self, clock: i64, rows: &mut Vec<DnsRow>) {
         while let Some((since, _)) = self.order.front() {
             if clock - since < PATIENCE_NS {
                 break;
@@ -153,14 +153,14 @@ impl Dialogue {
     }
 
     /// Gives up on all questions.
-    pub fn flush(&mut self, rows: &mut Vec<DnsRow>) {
+    pub(crate) fn flush(&mut self, rows: &mut Vec<DnsRow>) {
         while let Some((since, question)) = self.order.pop_front() {
             self.give_up(since, &question, rows);
         }
     }
 
     /// Questions given up early because too many waited, so far.
-    pub const fn evictions(&self) -> u64 {
+    pub(crate) const fn evictions(&self) -> u64 {
         self.evictions
     }
 }

@@ -14,8 +14,9 @@ use schemas::store::{Input, Publisher, Store, StoreError};
 use crate::block::Block;
 use crate::config::{IngestArgs, Settings};
 use crate::error::IngestError;
+use crate::flow::Open;
 use crate::lane::{Delivery, Lane, LaneSettings, Outbox};
-use crate::ledger::Account;
+use crate::ledger::{Account, IntervalEnd, Tally, Totals};
 use crate::outcome::Outcome;
 use crate::record::RowStyle;
 use crate::resolution::Resolutions;
@@ -138,6 +139,7 @@ fn flow(
     sink: Sink,
 ) -> Result<((Publisher, Written), Read), IngestError> {
     let seed = RandomState::new().hash_one(0u8);
+    let nothing = nothing_seen(reader.paths);
     thread::scope(|scope| {
         let (deliver, deliveries) = bounded::<Delivery>(DELIVERIES_WAITING);
         let mut lanes = Vec::new();
@@ -175,7 +177,7 @@ fn flow(
         })();
         match finished {
             Ok(read) => {
-                let closed = sink.close()?;
+                let closed = sink.close(&nothing)?;
                 Ok((closed, read))
             }
             Err(error) => {
@@ -242,6 +244,20 @@ fn in_time_order(paths: &[PathBuf], pool: &Pool) -> Result<Vec<PathBuf>, IngestE
     }
     timed.sort();
     Ok(timed.into_iter().map(|(_, path)| path).collect())
+}
+
+/// The interval of a run in which no frame came: now, with nothing in it.
+fn nothing_seen(paths: &[PathBuf]) -> IntervalEnd {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
+    let name = paths.first().and_then(|path| path.file_name()).unwrap_or_default();
+    IntervalEnd {
+        tally: Tally { span: Some((now, now)), ..Tally::default() },
+        open: Open::default(),
+        entries: 0,
+        totals: Totals::default(),
+        interface: name.to_string_lossy().into(),
+    }
 }
 
 /// Unique name of a run, which sorts by time.

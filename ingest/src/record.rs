@@ -8,7 +8,7 @@ use schemas::{Mac, Micros};
 
 use crate::decode::protocol;
 use crate::direction::Inside;
-use crate::flow::{End, Entry, Reason, Side};
+use crate::flow::{End, Endpoint, Entry, Reason, Side};
 
 /// What all rows of a run have in common.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ impl RowStyle {
             inner_vlan_id: first.inner_vlan,
             mpls_label: first.mpls,
             tunnel_type: first.tunnel_type,
-            tunnel_id: None,
+            tunnel_id: first.tunnel_id,
             tunnel_src_ip: first.tunnel_src_ip,
             tunnel_dst_ip: first.tunnel_dst_ip,
             src_mac: first.src_mac,
@@ -118,6 +118,7 @@ struct FirstPacket {
     dst_mac: Option<Mac>,
     dscp: Option<i32>,
     tunnel_type: Option<&'static str>,
+    tunnel_id: Option<i64>,
     tunnel_src_ip: Option<IpAddr>,
     tunnel_dst_ip: Option<IpAddr>,
 }
@@ -136,9 +137,16 @@ impl FirstPacket {
             src_mac,
             dst_mac,
             dscp: Some(i32::from(detail.dscp)),
-            ..Self::default()
+            tunnel_type: detail.tunnel.map(|tunnel| tunnel.kind),
+            tunnel_id: detail.tunnel.and_then(|tunnel| tunnel.id).map(i64::from),
+            tunnel_src_ip: detail.tunnel.map(|tunnel| address(tunnel.from, tunnel.version)),
+            tunnel_dst_ip: detail.tunnel.map(|tunnel| address(tunnel.to, tunnel.version)),
         }
     }
+}
+
+fn address(octets: [u8; 16], version: u8) -> IpAddr {
+    Endpoint { address: octets, port: 0 }.ip(version)
 }
 
 /// Nanoseconds as the µs of the columns.

@@ -37,7 +37,7 @@ type Candidates = (Vec<Arc<str>>, Option<Micros>);
 
 /// What clients were told.
 #[derive(Debug)]
-pub struct Resolutions {
+pub(crate) struct Resolutions {
     told: HashMap<Pair, Vec<Told>>,
     order: VecDeque<(i64, Pair)>,
     // Names of flows that go on after a record: two generations, the older one dropped when the younger is full.
@@ -48,7 +48,7 @@ pub struct Resolutions {
 
 impl Resolutions {
     /// `hold_ns`: how long after its beginning the first record of a flow can come.
-    pub fn new(hold_ns: i64) -> Self {
+    pub(crate) fn new(hold_ns: i64) -> Self {
         Self {
             told: HashMap::new(),
             order: VecDeque::new(),
@@ -59,7 +59,7 @@ impl Resolutions {
     }
 
     /// Takes note of an answer.
-    pub fn learn(&mut self, resolved: Resolved) {
+    pub(crate) fn learn(&mut self, resolved: Resolved) {
         let lasts = i64::from(resolved.ttl_s.min(TTL_MAX_S)) * 1_000_000_000 + GRACE_NS;
         for address in resolved.addresses {
             let pair = (resolved.client, address);
@@ -90,7 +90,7 @@ impl Resolutions {
     }
 
     /// Forgets answers that no flow still to come can have begun under.
-    pub fn expire(&mut self, clock: i64) {
+    pub(crate) fn expire(&mut self, clock: i64) {
         while let Some((until_ns, _)) = self.order.front() {
             if until_ns.saturating_add(self.hold_ns) >= clock {
                 break;
@@ -100,7 +100,7 @@ impl Resolutions {
     }
 
     /// Fills in the candidates of a record.
-    pub fn name(&mut self, row: &mut FlowRow) {
+    pub(crate) fn name(&mut self, row: &mut FlowRow) {
         if row.flow_part > 0
             && let Some((names, at)) =
                 self.going_on.iter().find_map(|flows| flows.get(&row.flow_id))
@@ -137,7 +137,7 @@ impl Resolutions {
     }
 
     /// Answers forgotten early because there were too many, so far.
-    pub const fn evictions(&self) -> u64 {
+    pub(crate) const fn evictions(&self) -> u64 {
         self.evictions
     }
 }

@@ -158,7 +158,7 @@ struct LaneBook {
 }
 
 /// The writer.
-pub struct Sink {
+pub(crate) struct Sink {
     publisher: Publisher,
     lanes: Vec<LaneBook>,
     resolutions: Resolutions,
@@ -176,7 +176,11 @@ impl std::fmt::Debug for Sink {
 
 impl Sink {
     /// A writer for lanes with these accounts.
-    pub fn new(publisher: Publisher, accounts: Vec<Account>, resolutions: Resolutions) -> Self {
+    pub(crate) fn new(
+        publisher: Publisher,
+        accounts: Vec<Account>,
+        resolutions: Resolutions,
+    ) -> Self {
         let lanes = accounts
             .into_iter()
             .map(|account| LaneBook {
@@ -199,7 +203,7 @@ impl Sink {
     }
 
     /// Takes a delivery.
-    pub fn take(&mut self, mut delivery: Delivery) -> Result<(), StoreError> {
+    pub(crate) fn take(&mut self, mut delivery: Delivery) -> Result<(), StoreError> {
         for resolved in delivery.resolved.drain(..) {
             self.resolutions.learn(resolved);
         }
@@ -260,8 +264,14 @@ impl Sink {
         Ok(())
     }
 
-    /// Finishes the files; they stay invisible until the publisher commits.
-    pub fn close(mut self) -> Result<(Publisher, Written), StoreError> {
+    /// Finishes the files; they stay invisible until the publisher commits. `nothing` is the entry of a run without frames: its books are closed too.
+    pub(crate) fn close(
+        mut self,
+        nothing: &IntervalEnd,
+    ) -> Result<(Publisher, Written), StoreError> {
+        if self.written.ledger.is_empty() {
+            self.balance(0, nothing)?;
+        }
         self.flows.close(&mut self.publisher)?;
         self.dns.close(&mut self.publisher)?;
         self.ledger.close(&mut self.publisher)?;
@@ -270,7 +280,7 @@ impl Sink {
     }
 
     /// Gives the run up.
-    pub fn abandon(self) {
+    pub(crate) fn abandon(self) {
         self.publisher.abandon();
     }
 }

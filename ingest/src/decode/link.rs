@@ -3,6 +3,7 @@
 use schemas::reject::Reject;
 
 use crate::decode::bytes::{array, be16, be32, u8_at};
+use crate::decode::tunnel::Inside;
 use crate::frame::Frame;
 
 /// What a frame begins with (the numbers of the capture formats: tcpdump's link-layer header types).
@@ -64,7 +65,10 @@ mod ethertype {
     pub(super) const MPLS_UPSTREAM: u16 = 0x8848;
     pub(super) const PPPOE_SESSION: u16 = 0x8864;
     pub(super) const STAG: u16 = 0x88a8;
+    pub(super) const FABRIC_PATH: u16 = 0x8903;
     pub(super) const CISCO_METADATA: u16 = 0x8909;
+    pub(super) const VN_TAG: u16 = 0x8926;
+    pub(super) const E_TAG: u16 = 0x893f;
     pub(super) const QINQ_OLD: [u16; 2] = [0x9100, 0x9200];
     /// From here on the field is a type, below it a length (IEEE 802.3 section 3.2.6).
     pub(super) const MIN: u16 = 0x0600;
@@ -97,12 +101,28 @@ enum Next {
 /// Finds the IP header.
 pub fn strip(frame: &Frame<'_>) -> Result<Link, Reject> {
     let mut link = Link::default();
-    let mut next = first(frame, &mut link)?;
+    let next = first(frame, &mut link)?;
+    walk(frame.bytes, link, next)
+}
+
+/// Finds the IP header inside a tunnel.
+pub(crate) fn strip_inside(bytes: &[u8], at: usize, inside: Inside) -> Result<Link, Reject> {
+    let mut link = Link { ip_at: at, ..Link::default() };
+    let next = match inside {
+        Inside::Ip => Next::Ip,
+        Inside::Ppp => Next::Ppp,
+        Inside::Ethertype(number) => Next::Ethertype(number),
+        Inside::Ethernet => ethernet(bytes, &mut link)?,
+    };
+    walk(bytes, link, next)
+}
+
+fn walk(bytes: &[u8], mut link: Link, mut next: Next) -> Result<Link, Reject> {
     for _ in 0..DEPTH_MAX {
         next = match next {
             Next::Ip => return Ok(link),
-            Next::Ppp => ppp(frame.bytes, &mut link)?,
-            Next::Ethertype(number) => ethertype(frame.bytes, number, &mut link)?,
+            Next::Ppp => ppp(bytes, &mut link)?,
+            Next::Ethertype(number) => ethertype(bytes, number, &mut link)?,
         };
     }
     Err(Reject::TooDeep)
@@ -112,13 +132,7 @@ fn first(frame: &Frame<'_>, link: &mut Link) -> Result<Next, Reject> {
     let bytes = frame.bytes;
     let number = |at| be16(bytes, at).ok_or(Reject::Truncated);
     match frame.link {
-        LinkType::Ethernet => {
-            let next = number(12)?;
-            link.target_mac = array(bytes, 0);
-            link.source_mac = array(bytes, 6);
-            link.ip_at = 14;
-            Ok(Next::Ethertype(next))
-        }
+        LinkType::Ethernet => ethernet(bytes, link),
         LinkType::RawIp => Ok(Next::Ip),
         LinkType::Null | LinkType::Loop => {
             link.ip_at = 4;
@@ -156,6 +170,16 @@ fn first(frame: &Frame<'_>, link: &mut Link) -> Result<Next, Reject> {
     }
 }
 
+/// An Ethernet header where the walk stands.
+fn ethernet(bytes: &[u8], link: &mut Link) -> Result<Next, Reject> {
+    let at = link.ip_at;
+    let next = be16(bytes, at + 12).ok_or(Reject::Truncated)?;
+    link.target_mac = array(bytes, at);
+    link.source_mac = array(bytes, at + 6);
+    link.ip_at = at + 14;
+    Ok(Next::Ethertype(next))
+}
+
 /// Protocol families of the systems that write loopback captures; IPv6 has a number for each of them.
 fn family(bytes: &[u8], link: LinkType) -> Result<Next, Reject> {
     let mut family = be32(bytes, 0).ok_or(Reject::Truncated)?;
@@ -182,13 +206,22 @@ fn ethertype(bytes: &[u8], number: u16, link: &mut Link) -> Result<Next, Reject>
             link.ip_at = at + 6;
             Ok(Next::Ppp)
         }
-        ty::CISCO_METADATA => {
-            link.ip_at = at + 8;
-            Ok(Next::Ethertype(be16(bytes, at + 6).ok_or(Reject::Truncated)?))
+        ty::CISCO_METADATA | ty::E_TAG => skip(bytes, link, 6),
+        ty::VN_TAG => skip(bytes, link, 4),
+        ty::FABRIC_PATH => {
+            link.ip_at = at + 2;
+            ethernet(bytes, link)
         }
         _ if number < ty::MIN => llc(bytes, link),
         _ => Err(Reject::NonIp),
     }
+}
+
+/// A header of no interest before the next `EtherType`.
+fn skip(bytes: &[u8], link: &mut Link, octets: usize) -> Result<Next, Reject> {
+    let next = be16(bytes, link.ip_at + octets).ok_or(Reject::Truncated)?;
+    link.ip_at += octets + 2;
+    Ok(Next::Ethertype(next))
 }
 
 fn tag(bytes: &[u8], link: &mut Link) -> Result<Next, Reject> {
@@ -274,7 +307,8 @@ mod tests {
 
     #[test]
     fn tags_are_walked_to_ip() {
-        let cases: [(&[u8], usize, Option<u16>, Option<u16>); 5] = [
+        type Case<'a> = (&'a [u8], usize, Option<u16>, Option<u16>);
+        let cases: [Case<'_>; 5] = [
             (&[0x08, 0x00, 0x45], 14, None, None),
             (&[0x81, 0x00, 0x60, 0x0a, 0x86, 0xdd], 18, Some(10), None),
             (&[0x88, 0xa8, 0, 100, 0x81, 0, 0, 20, 0x08, 0], 22, Some(100), Some(20)),

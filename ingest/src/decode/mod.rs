@@ -6,6 +6,7 @@ pub(crate) mod bytes;
 mod link;
 mod net;
 mod transport;
+mod tunnel;
 
 pub use link::{Link, LinkType, strip};
 pub use net::{Fragment, Net};
@@ -26,10 +27,68 @@ pub struct Decoded {
     pub fragment: Option<Fragment>,
 }
 
+/// A tunnel that was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tunnel {
+    /// Word of the column `tunnel_type`.
+    pub kind: &'static str,
+    /// Key, VNI, TEID or session.
+    pub id: Option<u32>,
+    /// IP version of the outer header.
+    pub version: u8,
+    /// Sender of the outer packet.
+    pub from: [u8; 16],
+    /// Receiver of the outer packet.
+    pub to: [u8; 16],
+}
+
+/// The way to the innermost IP header.
+struct Walk {
+    link: Link,
+    net: Net,
+    tunnel: Option<Tunnel>,
+}
+
+/// Tunnels within tunnels that are opened.
+const DEPTH_MAX: usize = 16;
+
+fn walk(frame: &Frame<'_>) -> Result<Walk, Reject> {
+    let bytes = frame.bytes;
+    let link = strip(frame)?;
+    let net = net::parse(bytes, link.ip_at, frame.original)?;
+    let mut walk = Walk { link, net, tunnel: None };
+    for _ in 0..DEPTH_MAX {
+        // A later fragment begins in the middle of whatever it carries.
+        if walk.net.fragment.is_some_and(|fragment| !fragment.first) {
+            break;
+        }
+        let Some(opened) = tunnel::open(bytes, &walk.net) else { break };
+        // What does not hold a packet inside is a packet itself.
+        let Ok(inner) = link::strip_inside(bytes, opened.at, opened.inside) else { break };
+        let Ok(net) = net::parse(bytes, inner.ip_at, frame.original) else { break };
+        let outer = &walk.net;
+        walk.tunnel.get_or_insert(Tunnel {
+            kind: opened.kind,
+            id: opened.id,
+            version: outer.version,
+            from: outer.from,
+            to: outer.to,
+        });
+        // The inner MAC addresses are nearer to the hosts, the outer tags to the tap.
+        walk.link = Link {
+            ip_at: inner.ip_at,
+            source_mac: inner.source_mac.or(walk.link.source_mac),
+            target_mac: inner.target_mac.or(walk.link.target_mac),
+            ..walk.link
+        };
+        walk.net = net;
+    }
+    Ok(walk)
+}
+
 /// Says what a frame is.
 pub fn decode(frame: &Frame<'_>) -> Result<Decoded, Reject> {
-    let link = strip(frame)?;
-    let net = net::parse(frame.bytes, link.ip_at, frame.original)?;
+    let Walk { link, net, .. } = walk(frame)?;
     let transport = transport::parse(frame.bytes, &net);
     let (key, forward) = FlowKey::of(&Ends {
         from: Endpoint { address: net.from, port: transport.from_port },
@@ -69,26 +128,25 @@ pub struct Detail {
     pub dscp: u8,
     /// ICMP type and code.
     pub icmp: Option<(u8, u8)>,
+    /// Outermost tunnel.
+    pub tunnel: Option<Tunnel>,
 }
 
 /// The details of a frame that [`decode`] has accepted.
 pub fn detail(frame: &Frame<'_>) -> Option<Detail> {
-    let link = strip(frame).ok()?;
-    let net = net::parse(frame.bytes, link.ip_at, frame.original).ok()?;
+    let Walk { link, net, tunnel } = walk(frame).ok()?;
     let is_icmp = matches!(net.protocol, protocol::ICMP | protocol::ICMPV6);
     let icmp = if is_icmp && net.fragment.is_none_or(|fragment| fragment.first) {
         bytes::array(frame.bytes, net.payload_at).map(|[kind, code]: [u8; 2]| (kind, code))
     } else {
         None
     };
-    Some(Detail { link, dscp: net.dscp, icmp })
+    Some(Detail { link, dscp: net.dscp, icmp, tunnel })
 }
 
-/// Hash of the two hosts of a frame; what has none goes where 0 goes.
+/// Hash of the two innermost hosts of a frame; what has none goes where 0 goes.
 pub fn lane_hash(frame: &Frame<'_>) -> u64 {
-    let Ok(link) = strip(frame) else { return 0 };
-    net::parse(frame.bytes, link.ip_at, frame.original)
-        .map_or(0, |net| host_pair_hash(&net.from, &net.to))
+    walk(frame).map_or(0, |walk| host_pair_hash(&walk.net.from, &walk.net.to))
 }
 
 #[cfg(test)]

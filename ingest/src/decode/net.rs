@@ -3,7 +3,11 @@
 use schemas::reject::Reject;
 
 use crate::decode::bytes::{array, be16, be32, u8_at};
+use crate::decode::transport::protocol;
 
+const NO_NEXT_HEADER: u8 = 59;
+/// The smallest MTU of IPv6 (RFC 8200 section 5): what needs no segmentation is shorter.
+const MTU_MIN: u32 = 1280;
 /// Extension headers walked at most.
 const EXTENSIONS_MAX: usize = 16;
 
@@ -76,7 +80,10 @@ fn v4(bytes: &[u8], at: usize, on_wire: u32) -> Result<Net, Reject> {
         header_octets,
         fragment,
     };
-    Ok(if fragment.is_none_or(|f| f.first) { extensions(bytes, net, Skip::Ah) } else { net })
+    // The authentication header is walked for what it protects, where that is readable; else it is the protocol.
+    let inside =
+        if fragment.is_none_or(|f| f.first) { extensions(bytes, net, Skip::Ah) } else { net };
+    Ok(if protocol::is_readable(inside.protocol) { inside } else { net })
 }
 
 /// An IPv4 address as an endpoint keeps it.
@@ -102,9 +109,14 @@ fn v6(bytes: &[u8], at: usize, on_wire: u32) -> Result<Net, Reject> {
         fragment: None,
     };
     let mut net = extensions(bytes, net, Skip::All);
-    // Offload again; an empty packet (no next header, 59) is really empty.
-    if payload == 0 && net.octets == 40 && net.protocol != 59 {
-        net.octets = on_wire.max(40);
+    // Nothing follows the last extension header: then that is what the packet is.
+    if net.protocol == NO_NEXT_HEADER && protocol != NO_NEXT_HEADER {
+        net.protocol = last_extension(bytes, at + 40, protocol);
+    }
+    // Offload again, which only TCP and UDP know; and it makes long frames, while short ones have padding behind the packet.
+    let is_offloaded = matches!(net.protocol, protocol::TCP | protocol::UDP) && on_wire > MTU_MIN;
+    if payload == 0 && net.octets == 40 && is_offloaded {
+        net.octets = on_wire;
     }
     Ok(net)
 }
@@ -150,6 +162,23 @@ fn extensions(bytes: &[u8], mut net: Net, skip: Skip) -> Net {
         }
     }
     net
+}
+
+/// The type of the last header of a chain that ends in nothing. The chain was walked before.
+fn last_extension(bytes: &[u8], mut at: usize, mut kind: u8) -> u8 {
+    for _ in 0..EXTENSIONS_MAX {
+        let Some([following, length]) = array(bytes, at) else { break };
+        if following == NO_NEXT_HEADER {
+            break;
+        }
+        at += match kind {
+            44 => 8,
+            51 => (usize::from(length) + 2) * 4,
+            _ => (usize::from(length) + 1) * 8,
+        };
+        kind = following;
+    }
+    kind
 }
 
 /// The jumbo payload option (RFC 2675) as the first of a hop-by-hop header.
@@ -221,5 +250,6 @@ mod tests {
         assert_eq!(parse(&v6_header(0, 0, &rest), 0, 70_104).unwrap().octets, 70_040);
         assert_eq!(parse(&v6_header(0, 6, &[]), 0, 4040).unwrap().octets, 4040);
         assert_eq!(parse(&v6_header(0, 59, &[]), 0, 46).unwrap().octets, 40);
+        assert_eq!(parse(&v6_header(0, 6, &[]), 0, 46).unwrap().octets, 40, "padding");
     }
 }

@@ -35,6 +35,11 @@ pub mod protocol {
     /// UDP-Lite.
     pub const UDP_LITE: u8 = 136;
 
+    /// Whether more than the number is understood here.
+    pub const fn is_readable(number: u8) -> bool {
+        has_ports(number) || matches!(number, ICMP | ICMPV6 | 4 | 41 | 47)
+    }
+
     /// Whether the protocol has ports.
     pub const fn has_ports(number: u8) -> bool {
         matches!(number, TCP | UDP | DCCP | SCTP | UDP_LITE)
