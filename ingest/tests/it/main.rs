@@ -1,0 +1,20 @@
+//! The probe from a capture file to published rows, through its public door.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::print_stderr,
+    reason = "a test that fails should say so at once"
+)]
+
+mod balance;
+mod captures;
+mod damage;
+mod forge;
+mod formats;
+mod lab;
+mod refuse;
+mod scenario;
+mod volume;
