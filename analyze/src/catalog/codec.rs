@@ -169,9 +169,9 @@ impl<'a> Cursor<'a> {
     /// Both families of a table whose values do not pass `value_max`.
     pub(crate) fn table(&mut self, value_max: usize) -> Result<Table, Broken> {
         let table = Table { v4: self.ranges()?, v6: self.ranges()? };
-        let beyond = |(_, value): (_, u32)| value as usize > value_max;
-        if table.v4.steps().map(|(_, value)| ((), value)).any(beyond)
-            || table.v6.steps().map(|(_, value)| ((), value)).any(beyond)
+        let beyond = |value: u32| value as usize > value_max;
+        if table.v4.steps().any(|(_, value)| beyond(value))
+            || table.v6.steps().any(|(_, value)| beyond(value))
         {
             return Err("a range points at a row that is not there");
         }
@@ -198,7 +198,8 @@ impl Texts {
 
     /// The text at `position`; empty when there is none.
     pub(crate) fn at(&self, position: usize) -> &str {
-        let start = position.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |e| *e);
+        let start =
+            position.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |e| *e);
         let end = self.ends.get(position).copied().unwrap_or(start);
         self.bytes.get(start as usize..end as usize).unwrap_or("")
     }

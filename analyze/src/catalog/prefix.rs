@@ -57,9 +57,9 @@ pub(crate) fn prefix(text: &str) -> Result<Span, String> {
     let (bits_max, family) = if ip.is_ipv4() { (32, "IPv4") } else { (128, "IPv6") };
     let bits: u32 = match length {
         None => bits_max,
-        Some(length) => length
-            .parse()
-            .map_err(|_| format!("prefix length \"{length}\" is no number; write ADDRESS/LENGTH"))?,
+        Some(length) => length.parse().map_err(|_| {
+            format!("prefix length \"{length}\" is no number; write ADDRESS/LENGTH")
+        })?,
     };
     if bits > bits_max {
         return Err(format!("prefix length {bits} is too large for {family}"));

@@ -2,7 +2,7 @@
 //! The ranges of one table never overlap; where sources nest, they were painted flat before.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An address as a number, with the bucket of the first-level index it falls in.
 pub(crate) trait Key: Copy + Ord {
@@ -42,7 +42,6 @@ impl Key for u128 {
     // All routed IPv6 lies in 2000::/3, so the index spends its bits behind those three.
     const BUCKETS: usize = (1 << 20) + 2;
 
-    #[expect(clippy::cast_possible_truncation, reason = "20 bits fit every usize")]
     fn bucket(self) -> usize {
         match self >> 125 {
             0 => 0,
@@ -64,6 +63,9 @@ impl Key for u128 {
     }
 }
 
+/// A table as short as this is searched whole; an index of its own would only cost memory.
+const PLAIN_ROWS_MAX: usize = 1024;
+
 /// Values by address range; value 0 means nothing is known.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ranges<K> {
@@ -76,24 +78,31 @@ impl<K: Key> Ranges<K> {
     /// From the points where the value changes, in rising order.
     pub(crate) fn from_steps(steps: Vec<(K, u32)>) -> Self {
         let (starts, values): (Vec<K>, Vec<u32>) = steps.into_iter().unzip();
-        let mut index = Vec::with_capacity(K::BUCKETS + 1);
-        for (position, start) in (0_u32..).zip(&starts) {
-            let bucket = start.bucket();
-            while index.len() <= bucket {
-                index.push(position);
+        let mut index = Vec::new();
+        if starts.len() > PLAIN_ROWS_MAX {
+            index.reserve_exact(K::BUCKETS + 1);
+            for (position, start) in (0_u32..).zip(&starts) {
+                let bucket = start.bucket();
+                if index.len() <= bucket {
+                    index.resize(bucket + 1, position);
+                }
             }
+            index.resize(K::BUCKETS + 1, u32::try_from(starts.len()).unwrap_or(u32::MAX));
         }
-        index.resize(K::BUCKETS + 1, u32::try_from(starts.len()).unwrap_or(u32::MAX));
         Self { starts, values, index }
     }
 
     /// The value of the range that holds `address`; 0 when none does.
     pub(crate) fn find(&self, address: K) -> u32 {
-        let bucket = address.bucket();
-        let (Some(&low), Some(&high)) = (self.index.get(bucket), self.index.get(bucket + 1)) else {
-            return 0;
+        let (low, high) = if self.index.is_empty() {
+            (0, self.starts.len())
+        } else {
+            let bucket = address.bucket();
+            match (self.index.get(bucket), self.index.get(bucket + 1)) {
+                (Some(&low), Some(&high)) => (low as usize, high as usize),
+                _ => return 0,
+            }
         };
-        let (low, high) = (low as usize, high as usize);
         let Some(candidates) = self.starts.get(low..high) else { return 0 };
         let position = low + candidates.partition_point(|start| *start <= address);
         position.checked_sub(1).and_then(|last| self.values.get(last)).copied().unwrap_or(0)
@@ -151,10 +160,16 @@ impl<K: Key> Canvas<K> {
     }
 
     /// Lays wide spans first and narrow ones over them, and keeps the points of change.
-    pub(crate) fn steps(mut self) -> Vec<(K, u32)> {
+    /// One range with two values has no answer: its ends come back instead.
+    pub(crate) fn steps(mut self) -> Result<Vec<(K, u32)>, (K, K)> {
         self.spans.sort_by_key(|(first, last, value)| {
             (std::cmp::Reverse(last.widen() - first.widen()), *first, *value)
         });
+        for (one, next) in self.spans.iter().zip(self.spans.iter().skip(1)) {
+            if (one.0, one.1) == (next.0, next.1) && one.2 != next.2 {
+                return Err((one.0, one.1));
+            }
+        }
         let mut painted: BTreeMap<K, u32> = BTreeMap::new();
         for (first, last, value) in self.spans {
             let after = painted.range(..=last).next_back().map_or(0, |(_, value)| *value);
@@ -173,7 +188,7 @@ impl<K: Key> Canvas<K> {
                 steps.push((start, value));
             }
         }
-        steps
+        Ok(steps)
     }
 }
 
@@ -192,11 +207,18 @@ impl Canvases {
         }
     }
 
-    pub(crate) fn finish(self) -> Table {
-        Table {
-            v4: Ranges::from_steps(self.v4.steps()),
-            v6: Ranges::from_steps(self.v6.steps()),
-        }
+    /// The table; the text says which range has two values.
+    pub(crate) fn finish(self) -> Result<Table, String> {
+        let twice = |first: IpAddr, last: IpAddr| {
+            format!("the range {first} to {last} is stated twice with different values")
+        };
+        let v4 = self.v4.steps().map_err(|(first, last)| {
+            twice(Ipv4Addr::from_bits(first).into(), Ipv4Addr::from_bits(last).into())
+        })?;
+        let v6 = self.v6.steps().map_err(|(first, last)| {
+            twice(Ipv6Addr::from_bits(first).into(), Ipv6Addr::from_bits(last).into())
+        })?;
+        Ok(Table { v4: Ranges::from_steps(v4), v6: Ranges::from_steps(v6) })
     }
 }
 
@@ -228,13 +250,25 @@ mod tests {
         canvas.add(10, 10, 3);
         canvas.add(0, u32::MAX, 1);
         canvas.add(8, 15, 2);
-        assert_eq!(canvas.steps(), [(0, 1), (8, 2), (10, 3), (11, 2), (16, 1)]);
+        assert_eq!(canvas.steps().unwrap(), [(0, 1), (8, 2), (10, 3), (11, 2), (16, 1)]);
+    }
+
+    #[test]
+    fn one_range_with_two_values_is_refused() {
+        let mut canvases = Canvases::default();
+        canvases.add(Span::V4(0x0a00_0000, 0x0a00_00ff), 1);
+        canvases.add(Span::V4(0x0a00_0000, 0x0a00_00ff), 2);
+        let message = canvases.finish().unwrap_err();
+        assert_eq!(
+            message,
+            "the range 10.0.0.0 to 10.0.0.255 is stated twice with different values"
+        );
     }
 
     #[test]
     fn an_empty_table_knows_nothing() {
         assert_eq!(Table::default().find("1.2.3.4".parse().unwrap()), 0);
-        let empty = Canvases::default().finish();
+        let empty = Canvases::default().finish().unwrap();
         assert_eq!(empty.find("255.255.255.255".parse().unwrap()), 0);
         assert_eq!(empty.find("ffff::".parse().unwrap()), 0);
     }
@@ -242,7 +276,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_indexed_search_equals_a_plain_one(
-            starts in proptest::collection::btree_set(any::<u32>(), 0..200),
+            starts in proptest::collection::btree_set(any::<u32>(), 0..2_000),
             asked in proptest::collection::vec(any::<u32>(), 50),
         ) {
             let steps: Vec<(u32, u32)> = starts.iter().copied().zip(1..).collect();

@@ -1,0 +1,2 @@
+-- The intervals of the ledger that touch the day.
+SELECT * FROM ledger WHERE ts_start < $to AND ts_end >= $from

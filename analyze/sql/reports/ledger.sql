@@ -1,0 +1,22 @@
+SELECT
+    count(*) AS intervals,
+    count(DISTINCT sensor_id) AS sensors,
+    coalesce(sum(packets_seen), 0) AS packets_seen,
+    coalesce(sum(open_start), 0) AS open_start,
+    coalesce(sum(open_end), 0) AS open_end,
+    coalesce(sum(exported), 0) AS exported,
+    coalesce(sum(ignored_link_type), 0) AS ignored_link_type,
+    coalesce(sum(ignored_arp), 0) AS ignored_arp,
+    coalesce(sum(ignored_non_ip), 0) AS ignored_non_ip,
+    coalesce(sum(ignored_truncated), 0) AS ignored_truncated,
+    coalesce(sum(ignored_malformed), 0) AS ignored_malformed,
+    coalesce(sum(ignored_too_deep), 0) AS ignored_too_deep,
+    coalesce(sum(kernel_drops), 0) AS kernel_drops,
+    coalesce(sum(queue_drops), 0) AS queue_drops,
+    coalesce(sum(ip_bytes), 0) AS ip_bytes,
+    coalesce(sum(abs(balance_error)), 0) AS balance_error,
+    coalesce(sum(abs(wire_balance_error)), 0) AS wire_balance_error,
+    coalesce(sum(abs(ip_balance_error)), 0) AS ip_balance_error,
+    count(kernel_drops) AS kernel_counted,
+    count(CASE WHEN kind = 'gap' THEN 1 END) AS gaps
+FROM day_ledger

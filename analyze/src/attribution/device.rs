@@ -1,0 +1,219 @@
+//! Whose device sent a flow: what its User-Agent says, else who made its network interface.
+//! A User-Agent is easily forged and a MAC address often random, so two that disagree name nobody.
+
+use crate::catalog::Catalog;
+
+/// Whose device it is, and by what that is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Device<'c> {
+    /// The vendor's key.
+    pub vendor: Option<&'c str>,
+    /// `user_agent`, `oui` or `conflict`; none where nothing names the device.
+    pub evidence: Option<&'static str>,
+}
+
+/// Where in a User-Agent a token has to stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// At the begin of a part of the first parenthesis: where platform and model are written.
+    Part,
+    /// The same, with a digit behind it: a model code.
+    PartThenDigit,
+    /// Anywhere at the begin of a word.
+    Word,
+}
+
+/// One token that a maker's devices write.
+#[derive(Debug)]
+struct Rule {
+    token: &'static str,
+    place: Place,
+    vendor: &'static str,
+    /// Why the token names the maker.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "read by people, and by the test that asks for it")
+    )]
+    because: &'static str,
+}
+
+const fn rule(
+    token: &'static str,
+    place: Place,
+    vendor: &'static str,
+    because: &'static str,
+) -> Rule {
+    Rule { token, place, vendor, because }
+}
+
+/// The first that fits decides; a brand stands before the maker whose codes it shares.
+const RULES: &[Rule] = &[
+    rule("iPhone", Place::Part, "apple", "platform token of iOS browsers"),
+    rule("iPad", Place::Part, "apple", "platform token of iPadOS browsers"),
+    rule("iPod", Place::Part, "apple", "platform token of iOS browsers"),
+    rule("Macintosh", Place::Part, "apple", "platform token of macOS browsers"),
+    rule("CFNetwork/", Place::Word, "apple", "library of Apple's systems only"),
+    rule("HONOR", Place::Part, "honor", "model name begins with the brand"),
+    rule("HUAWEI", Place::Part, "huawei", "model name begins with the brand"),
+    rule("HuaweiBrowser/", Place::Word, "huawei", "browser of Huawei's devices"),
+    rule("MIUI/", Place::Word, "xiaomi", "firmware of Xiaomi's devices"),
+    rule("XiaoMi/", Place::Word, "xiaomi", "browser of Xiaomi's devices"),
+    rule("Redmi ", Place::Part, "xiaomi", "model name begins with the brand"),
+    rule("POCO ", Place::Part, "xiaomi", "model name begins with the brand"),
+    rule("HM NOTE", Place::Part, "xiaomi", "model name of the Redmi (Hongmi) of 2013 to 2014"),
+    rule("HM ", Place::PartThenDigit, "xiaomi", "model name of the Redmi (Hongmi) of 2013 to 2014"),
+    rule("MI ", Place::Part, "xiaomi", "model name begins with the brand"),
+    rule("Mi ", Place::Part, "xiaomi", "model name begins with the brand"),
+    rule("SAMSUNG", Place::Part, "samsung", "model name begins with the brand"),
+    rule("SamsungBrowser/", Place::Word, "samsung", "browser of Samsung's devices"),
+    rule("SM-", Place::Part, "samsung", "model codes since 2013"),
+    rule("GT-", Place::Part, "samsung", "model codes up to 2013"),
+    rule("OPPO ", Place::Part, "oppo", "model name begins with the brand"),
+    rule("CPH", Place::PartThenDigit, "oppo", "model codes outside China"),
+    rule("vivo ", Place::Part, "vivo", "model name begins with the brand"),
+    rule("VivoBrowser/", Place::Word, "vivo", "browser of vivo's devices"),
+    rule("Pixel ", Place::Part, "google", "model name begins with the brand"),
+    rule("Nexus ", Place::Part, "google", "model name begins with the brand"),
+];
+
+/// The vendor of the device that sent this User-Agent.
+pub fn user_agent_vendor(user_agent: &str) -> Option<&'static str> {
+    let ruled = RULES.iter().find(|rule| match rule.place {
+        Place::Part => parts(user_agent).any(|part| part.starts_with(rule.token)),
+        Place::PartThenDigit => parts(user_agent).any(|part| {
+            part.strip_prefix(rule.token)
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        }),
+        Place::Word => begins_a_word(user_agent, rule.token),
+    });
+    match ruled {
+        Some(rule) => Some(rule.vendor),
+        None => parts(user_agent).any(is_xiaomi_model).then_some("xiaomi"),
+    }
+}
+
+/// The parts of the first parenthesis: platform, system, model.
+fn parts(user_agent: &str) -> impl Iterator<Item = &str> {
+    let inside = user_agent.split_once('(').map_or("", |(_, rest)| rest);
+    let inside = inside.split_once(')').map_or(inside, |(inside, _)| inside);
+    inside.split(';').map(str::trim_start)
+}
+
+fn begins_a_word(text: &str, token: &str) -> bool {
+    text.match_indices(token).any(|(at, _)| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        !before.is_some_and(char::is_alphanumeric)
+    })
+}
+
+/// Model codes since 2020 open with the year and month, with or without an M: `M2101K7BG`, `2201117TG`.
+fn is_xiaomi_model(part: &str) -> bool {
+    let code = part.split([' ', '/']).next().unwrap_or("");
+    let dated = code.strip_prefix('M').unwrap_or(code);
+    let digits = dated.bytes().take_while(u8::is_ascii_digit).count();
+    let [b'2', b'0'..=b'9', b'0' | b'1', b'0'..=b'9', ..] = dated.as_bytes() else { return false };
+    let letters = dated.get(digits..).unwrap_or("");
+    let marked = code.len() > dated.len();
+    let enough = if marked { digits >= 4 } else { digits >= 5 };
+    enough
+        && (1..=6).contains(&letters.len())
+        && letters.starts_with(|c: char| c.is_ascii_uppercase())
+        && letters.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
+/// Six pairs of hexadecimal digits parted by `:` or `-`.
+pub fn mac(text: &str) -> Option<[u8; 6]> {
+    let mut pairs = text.split([':', '-']);
+    let mut mac = [0; 6];
+    for octet in &mut mac {
+        let hex =
+            |pair: &&str| pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let pair = pairs.next().filter(hex)?;
+        *octet = u8::from_str_radix(pair, 16).ok()?;
+    }
+    pairs.next().is_none().then_some(mac)
+}
+
+impl<'c> Device<'c> {
+    /// Judges the device at the inside end.
+    pub fn of(catalog: &'c Catalog, mac: Option<[u8; 6]>, user_agent: Option<&str>) -> Self {
+        let said = user_agent
+            .and_then(user_agent_vendor)
+            .and_then(|key| catalog.vendor(key))
+            .map(|vendor| vendor.key.as_str());
+        let made = mac
+            .and_then(|mac| catalog.maker(mac))
+            .and_then(|maker| maker.vendor)
+            .and_then(|key| catalog.vendor(key))
+            .filter(|vendor| vendor.makes_devices)
+            .map(|vendor| vendor.key.as_str());
+        match (said, made) {
+            (Some(said), Some(made)) if said != made => {
+                Self { vendor: None, evidence: Some("conflict") }
+            }
+            (Some(said), _) => Self { vendor: Some(said), evidence: Some("user_agent") },
+            (None, Some(made)) => Self { vendor: Some(made), evidence: Some("oui") },
+            (None, None) => Self::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_agents_name_their_maker() {
+        let android = |model: &str| {
+            format!(
+                "Mozilla/5.0 (Linux; Android 11; {model}) AppleWebKit/537.36 (KHTML, like Gecko)"
+            )
+        };
+        for (agent, vendor) in [
+            (android("M2101K7BG Build/RP1A"), Some("xiaomi")),
+            (android("2201117TG"), Some("xiaomi")),
+            (android("22101316G Build/TP1A"), Some("xiaomi")),
+            (android("Redmi Note 9 Pro"), Some("xiaomi")),
+            (android("MI 3W Build/KTU84P"), Some("xiaomi")),
+            (android("SM-G991B"), Some("samsung")),
+            (android("HUAWEI P30"), Some("huawei")),
+            (android("HONOR 9X"), Some("honor")),
+            (android("CPH2005"), Some("oppo")),
+            (android("CPHONE"), None),
+            (android("vivo 1904"), Some("vivo")),
+            (android("20 Questions"), None),
+            (android("MIX"), None),
+            (android("2999NOTADATE"), None),
+            ("Dalvik/1.6.0 (Linux; U; Android 4.4.4; HM 1S MIUI/JHCMIBH37.0)".into(), Some("xiaomi")),
+            ("Mozilla/5.0 (iPhone; CPU iPhone OS 12_0 like Mac OS X)".into(), Some("apple")),
+            ("MyApp/1 CFNetwork/978.0.7 Darwin/18.7.0".into(), Some("apple")),
+            (
+                "Mozilla/5.0 (Mobile; Windows Phone 8.1; Android 4.0; NOKIA; Lumia 520) like iPhone".into(),
+                None,
+            ),
+            ("Windows Live Messenger".into(), None),
+            ("Line/12".into(), None),
+            ("NotMIUI/1 (x)".into(), None),
+            (String::new(), None),
+            ("((((;;;)".into(), None),
+            ("é(é;é".into(), None),
+        ] {
+            assert_eq!(user_agent_vendor(&agent), vendor, "{agent}");
+        }
+    }
+
+    #[test]
+    fn macs_are_read_as_the_tables_write_them() {
+        assert_eq!(mac("64:cc:2e:01:02:ff"), Some([0x64, 0xcc, 0x2e, 1, 2, 0xff]));
+        assert_eq!(mac("64-CC-2E-01-02-FF"), Some([0x64, 0xcc, 0x2e, 1, 2, 0xff]));
+        for wrong in ["", "64:cc:2e:01:02", "64:cc:2e:01:02:03:04", "64:cc:2e:01:02:+3", "é:::::"]
+        {
+            assert_eq!(mac(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn each_rule_says_why() {
+        assert!(RULES.iter().all(|rule| !rule.because.is_empty() && !rule.token.is_empty()));
+    }
+}

@@ -1,0 +1,43 @@
+//! What is known of addresses, names and MACs: countries, networks, vendors, makers.
+//! Data with an id and a date: looked up here, weighed in attribution, never fetched from anywhere.
+
+mod build;
+mod codec;
+mod country_feed;
+mod csv;
+mod domain;
+mod error;
+mod explain;
+mod feed;
+mod file;
+mod known;
+mod lookup;
+mod mac;
+mod maker_feed;
+mod makers;
+mod network_feed;
+mod networks;
+mod places;
+mod prefix;
+mod range;
+mod ranges_text;
+mod rules;
+mod rules_text;
+mod shipped;
+mod snapshot;
+mod vendor;
+
+#[cfg(test)]
+mod tests_build;
+#[cfg(test)]
+mod tests_shipped;
+
+pub use build::BuildInputs;
+pub use domain::DomainMatch;
+pub use error::CatalogError;
+pub use explain::{Explanation, Step};
+pub use feed::Feed;
+pub use lookup::{Catalog, Maker, Network, Place};
+pub use mac::{MacKind, mac_kind};
+pub use snapshot::{Sizes, Snapshot, Source};
+pub use vendor::{NetworkKind, Product, Role, Vendor};

@@ -1,0 +1,63 @@
+//! `outflow report`: one day as a page, JSON and CSV.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use schemas::store::Store;
+
+use crate::cli::engine::{EngineArgs, block_on};
+use crate::cli::exit::Done;
+use crate::report::{Day, Report, write};
+
+/// Which day, of what, to where.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  outflow report --store store --date 2014-09-22 --timezone Asia/Taipei --out report
+  outflow report --store store --date 2014-09-22 --out report --catalog 2014.outflow-catalog
+
+A record belongs to the day in which its first packet came. The same store, day and catalog give the same report
+to the byte. Exit 3: the balance of packets is not closed.")]
+pub(crate) struct Args {
+    /// Store to report on
+    #[arg(long, value_name = "DIR")]
+    store: PathBuf,
+    /// The day, YYYY-MM-DD
+    #[arg(long, value_name = "DATE")]
+    date: String,
+    /// Where the day begins and ends: a name such as Asia/Taipei, or an offset such as +08:00
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    timezone: String,
+    /// Folder for report.html, report.json and the CSV files
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<Done> {
+    let day = Day::new(&args.date, &args.timezone)?;
+    let store = Store::open(&args.store)?;
+    let (report, files) = make(&store, &day, (&args.engine, &args.out))?;
+    let mut out = io::stdout().lock();
+    for file in files {
+        writeln!(out, "{}", file.display())?;
+    }
+    if report.ledger.balance_error == 0 { Ok(Done::Complete) } else { Ok(Done::Incomplete) }
+}
+
+/// Gathers and writes a report; returns it and its files, the page first.
+pub(crate) fn make(
+    store: &Store,
+    day: &Day,
+    (engine, folder): (&EngineArgs, &Path),
+) -> anyhow::Result<(Report, Vec<PathBuf>)> {
+    let catalog = engine.catalog()?;
+    let report = block_on(async {
+        let session = engine.session(store, Arc::clone(&catalog)).await?;
+        Ok(Report::gather(&session, store, &catalog, day).await?)
+    })?;
+    let files = write(&report, &catalog, folder)?;
+    Ok((report, files))
+}

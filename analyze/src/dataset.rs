@@ -1,0 +1,220 @@
+//! The tables of a store as the engine scans them: exactly the files the manifest names, pruned by the times it states.
+//!
+//! No folder is listed and no file opened to plan a query; a file that is gone or torn is an error, never fewer rows.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::pruning::PrunableStatistics;
+use datafusion::common::stats::Precision;
+use datafusion::common::{
+    ColumnStatistics, DFSchema, Result, ScalarValue, Statistics, exec_err, project_schema,
+};
+use datafusion::datasource::TableType;
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::object_store::path::Path;
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
+use schemas::store::{FileRecord, Store, StoreError};
+use schemas::{TABLES, Table};
+
+/// The store as the engine addresses it; nothing outside its folder can be named.
+pub const STORE_URL: &str = "outflow://store";
+
+/// One table of a store, as of the moment it was opened.
+#[derive(Debug)]
+pub struct Dataset {
+    store: Store,
+    table: &'static Table,
+    schema: SchemaRef,
+    files: Vec<(FileRecord, Arc<Statistics>)>,
+}
+
+impl Dataset {
+    /// All tables of the contract, read from the manifest once.
+    pub fn open_all(store: &Store) -> std::result::Result<Vec<Self>, StoreError> {
+        let mut by_table: BTreeMap<String, Vec<FileRecord>> = BTreeMap::new();
+        for entry in store.entries()? {
+            for file in entry.files {
+                by_table.entry(file.table.clone()).or_default().push(file);
+            }
+        }
+        let dataset = |table: &&'static Table| {
+            let mut records = by_table.remove(table.name).unwrap_or_default();
+            records.sort_by(|a, b| (a.ts_min, &a.path).cmp(&(b.ts_min, &b.path)));
+            let schema = view_schema(table);
+            let described = |record: FileRecord| {
+                let statistics = Arc::new(statistics(table, &schema, &record));
+                (record, statistics)
+            };
+            let files = records.into_iter().map(described).collect();
+            Self { store: store.clone(), table, schema, files }
+        };
+        Ok(TABLES.iter().map(dataset).collect())
+    }
+
+    /// Name of the table.
+    pub fn name(&self) -> &'static str {
+        self.table.name
+    }
+
+    /// The files whose times can satisfy `filters`.
+    fn selected(
+        &self,
+        state: &dyn Session,
+        filters: &[Expr],
+    ) -> Result<Vec<&(FileRecord, Arc<Statistics>)>> {
+        let all = || self.files.iter().collect();
+        let about_time = filters.iter().filter(|filter| self.is_about_time(filter)).cloned();
+        let Some(filter) = conjunction(about_time) else { return Ok(all()) };
+        let filter = self.physical(state, filter)?;
+        let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.schema));
+        let Some(predicate) = builder.build(filter) else { return Ok(all()) };
+        let statistics = self.files.iter().map(|(_, statistics)| Arc::clone(statistics)).collect();
+        let statistics = PrunableStatistics::new(statistics, Arc::clone(&self.schema));
+        let keep = predicate.prune(&statistics)?;
+        Ok(self.files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
+    }
+
+    fn physical(&self, state: &dyn Session, filter: Expr) -> Result<Arc<dyn PhysicalExpr>> {
+        state.create_physical_expr(filter, &DFSchema::try_from(Arc::clone(&self.schema))?)
+    }
+
+    fn is_about_time(&self, filter: &Expr) -> bool {
+        let columns = filter.column_refs();
+        !columns.is_empty() && columns.iter().all(|column| column.name == self.table.partition_by)
+    }
+
+    fn partitioned_file(&self, record: &FileRecord) -> Result<PartitionedFile> {
+        let remedy = "run `outflow store verify` to see all that is wrong with the store";
+        let path = &record.path;
+        let Some(place) = self.store.locate(path) else {
+            return exec_err!("{path} is in the manifest but not in the store; {remedy}");
+        };
+        let bytes = fs::metadata(&place)?.len();
+        if bytes != record.bytes {
+            return exec_err!(
+                "{path} has {bytes} bytes where the manifest says {}; {remedy}",
+                record.bytes
+            );
+        }
+        let relative = place.strip_prefix(self.store.root()).unwrap_or(&place);
+        let mut file = PartitionedFile::new("", bytes);
+        file.object_meta.location = Path::parse(relative.to_string_lossy())?;
+        file.object_meta.e_tag = Some(record.sha256.clone());
+        Ok(file)
+    }
+
+    async fn plan(&self, state: &dyn Session, scan: Scan<'_>) -> Result<Arc<dyn ExecutionPlan>> {
+        let selected = self.selected(state, scan.filters)?;
+        let mut files = Vec::with_capacity(selected.len());
+        for (record, statistics) in selected {
+            files.push(self.partitioned_file(record)?.with_statistics(Arc::clone(statistics)));
+        }
+        if files.is_empty() {
+            let schema = project_schema(&self.schema, scan.projection)?;
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        let known = files.iter().filter_map(|file| file.statistics.as_deref());
+        let total = Statistics::try_merge_iter(known, &self.schema)?;
+        let partitions = state.config().target_partitions().max(1);
+        let mut source = ParquetSource::new(Arc::clone(&self.schema));
+        if let Some(filter) = conjunction(scan.filters.iter().cloned()) {
+            source = source.with_predicate(self.physical(state, filter)?);
+        }
+        let config =
+            FileScanConfigBuilder::new(ObjectStoreUrl::parse(STORE_URL)?, Arc::new(source))
+                .with_file_groups(FileGroup::new(files).split_files(partitions))
+                .with_statistics(total)
+                .with_projection_indices(scan.projection.cloned())?
+                .with_limit(scan.limit)
+                .build();
+        ParquetFormat::default()
+            .with_options(state.table_options().parquet.clone())
+            .create_physical_plan(state, config)
+            .await
+    }
+}
+
+/// What a query wants of a table.
+struct Scan<'a> {
+    projection: Option<&'a Vec<usize>>,
+    filters: &'a [Expr],
+    limit: Option<usize>,
+}
+
+type PlanFuture<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn ExecutionPlan>>> + Send + 'a>>;
+
+impl TableProvider for Dataset {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    // Written out as the attribute of the trait would write it.
+    fn scan<'own, 'state, 'projection, 'filters, 'all>(
+        &'own self,
+        state: &'state dyn Session,
+        projection: Option<&'projection Vec<usize>>,
+        filters: &'filters [Expr],
+        limit: Option<usize>,
+    ) -> PlanFuture<'all>
+    where
+        'own: 'all,
+        'state: 'all,
+        'projection: 'all,
+        'filters: 'all,
+    {
+        Box::pin(self.plan(state, Scan { projection, filters, limit }))
+    }
+}
+
+/// The contract's schema with text in the form the engine works fastest on.
+fn view_schema(table: &Table) -> SchemaRef {
+    let view = |field: &Arc<Field>| match field.data_type() {
+        DataType::Utf8 => field.as_ref().clone().with_data_type(DataType::Utf8View),
+        _ => field.as_ref().clone(),
+    };
+    Arc::new(Schema::new(table.schema().fields().iter().map(view).collect::<Vec<_>>()))
+}
+
+/// What the manifest knows of a file.
+fn statistics(table: &Table, schema: &Schema, record: &FileRecord) -> Statistics {
+    let time = |micros| {
+        Precision::Exact(ScalarValue::TimestampMicrosecond(Some(micros), Some("UTC".into())))
+    };
+    let mut statistics = Statistics::new_unknown(schema);
+    statistics.num_rows = usize::try_from(record.rows).map_or(Precision::Absent, Precision::Exact);
+    let named = schema.fields().iter().position(|field| field.name() == table.partition_by);
+    let column = named.and_then(|position| statistics.column_statistics.get_mut(position));
+    if let Some(column) = column {
+        *column = ColumnStatistics {
+            null_count: Precision::Exact(0),
+            min_value: time(record.ts_min),
+            max_value: time(record.ts_max),
+            ..ColumnStatistics::new_unknown()
+        };
+    }
+    statistics
+}

@@ -1,0 +1,305 @@
+//! The rows of a report, as the questions in `sql/reports` answer them.
+//!
+//! Field names are the column names of the questions and the keys of `report.json`.
+
+use serde::{Deserialize, Serialize};
+
+/// Sums over everything that crossed the border.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Totals {
+    /// Octets sent out.
+    pub bytes_up: i64,
+    /// Octets that came in.
+    pub bytes_down: i64,
+    /// Packets, both ways.
+    pub packets: i64,
+    /// Flows that began on the day.
+    pub flows: i64,
+    /// Records of flows.
+    pub records: i64,
+    /// Addresses of clients.
+    pub clients: i64,
+    /// Of these with unattributed records.
+    pub unattributed_clients: i64,
+    /// Of these with records whose name and address disagree.
+    pub mismatch_clients: i64,
+    /// Vendors with at least one attributed record.
+    pub vendors: i64,
+    /// Countries of servers.
+    pub countries: i64,
+    /// Octets sent out to a named vendor.
+    pub attributed_bytes_up: i64,
+    /// Octets sent out to nobody that could be named.
+    pub unattributed_bytes_up: i64,
+    /// Octets sent out under a name that the address speaks against.
+    pub mismatch_bytes_up: i64,
+    /// Octets sent out where two pieces of evidence name two vendors.
+    pub contested_bytes_up: i64,
+    /// Octets sent out to servers whose country two sources see differently.
+    pub disputed_bytes_up: i64,
+    /// Octets sent out to anycast addresses.
+    pub anycast_bytes_up: i64,
+    /// Payload octets that sequence numbers show to be missing.
+    pub missed_bytes: i64,
+}
+
+/// One direction of traffic.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DirectionRow {
+    /// As in the column `direction`.
+    pub direction: String,
+    /// Flows that began on the day.
+    pub flows: i64,
+    /// Records of flows.
+    pub records: i64,
+    /// Packets, both ways.
+    pub packets: i64,
+    /// Octets sent out.
+    pub bytes_up: i64,
+    /// Octets that came in.
+    pub bytes_down: i64,
+    /// Addresses of clients.
+    pub clients: i64,
+}
+
+/// One vendor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct VendorRow {
+    /// Catalog key of the vendor.
+    pub vendor: String,
+    /// Country of its seat.
+    pub seat: Option<String>,
+    /// Octets sent out.
+    pub bytes_up: i64,
+    /// Octets that came in.
+    pub bytes_down: i64,
+    /// Flows that began on the day.
+    pub flows: i64,
+    /// Addresses of clients.
+    pub clients: i64,
+    /// Of the octets sent out, those another vendor is named for as well.
+    pub contested_bytes_up: i64,
+    /// Of the octets sent out, those with a name on the flow.
+    pub named_bytes_up: i64,
+}
+
+/// One vendor in one country.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CellRow {
+    /// `attributed`, `mismatch` or `unattributed`.
+    pub standing: String,
+    /// Catalog key of the vendor.
+    pub vendor: Option<String>,
+    /// Country of the server, `anycast`, or `none`.
+    pub place: String,
+    /// Country of the vendor's seat.
+    pub vendor_seat: Option<String>,
+    /// Octets sent out.
+    pub bytes_up: i64,
+    /// Octets that came in.
+    pub bytes_down: i64,
+    /// Flows that began on the day.
+    pub flows: i64,
+    /// Addresses of clients.
+    pub clients: i64,
+    /// Highest rung among the records.
+    pub best_evidence: String,
+    /// Lowest rung among the records.
+    pub least_evidence: String,
+}
+
+/// One rung of the evidence ladder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RungRow {
+    /// `E0` to `E5`, or `mismatch`.
+    pub rung: String,
+    /// Octets sent out.
+    pub bytes_up: i64,
+    /// Octets that came in.
+    pub bytes_down: i64,
+    /// Flows that began on the day.
+    pub flows: i64,
+    /// Addresses of clients.
+    pub clients: i64,
+}
+
+/// One operator of servers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OperatorRow {
+    /// Organisation that operates the server.
+    pub operator: Option<String>,
+    /// Its AS number.
+    pub operator_asn: Option<i64>,
+    /// Country of its network.
+    pub operator_country: Option<String>,
+    /// Octets sent out.
+    pub bytes_up: i64,
+    /// Octets that came in.
+    pub bytes_down: i64,
+    /// Flows that began on the day.
+    pub flows: i64,
+    /// Addresses of clients.
+    pub clients: i64,
+    /// Vendors it operates servers for.
+    pub vendors: i64,
+}
+
+/// One maker of devices and one vendor of services.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeviceRow {
+    /// Catalog key of the maker of the device.
+    pub device_vendor: Option<String>,
+    /// Catalog key of the vendor of the service.
+    pub service_vendor: Option<String>,
+    /// Octets sent out.
+    pub bytes_up: i64,
+    /// Octets that came in.
+    pub bytes_down: i64,
+    /// Flows that began on the day.
+    pub flows: i64,
+    /// Addresses of clients.
+    pub clients: i64,
+}
+
+/// One name that nobody in the catalog owns; none where no name was seen.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NameRow {
+    /// The name; none where none was seen.
+    pub name: Option<String>,
+    /// Protocol seen, where no name was.
+    pub service: Option<String>,
+    /// Octets sent out.
+    pub bytes_up: i64,
+    /// Octets that came in.
+    pub bytes_down: i64,
+    /// Flows that began on the day.
+    pub flows: i64,
+    /// Addresses of clients.
+    pub clients: i64,
+}
+
+/// A name and an address that do not go together.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MismatchRow {
+    /// Catalog key of the vendor.
+    pub vendor: String,
+    /// The name on the flow.
+    pub server_name: Option<String>,
+    /// Address of the server.
+    pub server_ip: String,
+    /// Organisation that operates the server.
+    pub operator: Option<String>,
+    /// Country of the server, `anycast`, or `none`.
+    pub place: String,
+    /// Octets sent out.
+    pub bytes_up: i64,
+    /// Octets that came in.
+    pub bytes_down: i64,
+    /// Flows that began on the day.
+    pub flows: i64,
+    /// Addresses of clients.
+    pub clients: i64,
+}
+
+/// Two pieces of evidence that name two vendors.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ContestedRow {
+    /// Catalog key of the vendor.
+    pub vendor: Option<String>,
+    /// The other vendor and its rung.
+    pub contested_with: Option<String>,
+    /// Country of the server, `anycast`, or `none`.
+    pub place: String,
+    /// Octets sent out.
+    pub bytes_up: i64,
+    /// Octets that came in.
+    pub bytes_down: i64,
+    /// Flows that began on the day.
+    pub flows: i64,
+}
+
+/// One hour since the day began.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HourRow {
+    /// Hours since the day began.
+    pub hour: i64,
+    /// Octets sent out.
+    pub bytes_up: i64,
+    /// Octets that came in.
+    pub bytes_down: i64,
+    /// Flows that began on the day.
+    pub flows: i64,
+}
+
+/// The balance of packets over the intervals that touch the day.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Balance {
+    /// Rows of the ledger.
+    pub intervals: i64,
+    /// Sensors among them.
+    pub sensors: i64,
+    /// Sum of `packets_seen` of the ledger.
+    pub packets_seen: i64,
+    /// Sum of `open_start` of the ledger.
+    pub open_start: i64,
+    /// Sum of `open_end` of the ledger.
+    pub open_end: i64,
+    /// Sum of `exported` of the ledger.
+    pub exported: i64,
+    /// Sum of `ignored_link_type` of the ledger.
+    pub ignored_link_type: i64,
+    /// Sum of `ignored_arp` of the ledger.
+    pub ignored_arp: i64,
+    /// Sum of `ignored_non_ip` of the ledger.
+    pub ignored_non_ip: i64,
+    /// Sum of `ignored_truncated` of the ledger.
+    pub ignored_truncated: i64,
+    /// Sum of `ignored_malformed` of the ledger.
+    pub ignored_malformed: i64,
+    /// Sum of `ignored_too_deep` of the ledger.
+    pub ignored_too_deep: i64,
+    /// Sum of `kernel_drops` of the ledger.
+    pub kernel_drops: i64,
+    /// Sum of `queue_drops` of the ledger.
+    pub queue_drops: i64,
+    /// Sum of `ip_bytes` of the ledger.
+    pub ip_bytes: i64,
+    /// Sum of `balance_error` of the ledger.
+    pub balance_error: i64,
+    /// Sum of `wire_balance_error` of the ledger.
+    pub wire_balance_error: i64,
+    /// Sum of `ip_balance_error` of the ledger.
+    pub ip_balance_error: i64,
+    /// Rows whose source counts what it drops; capture files do not.
+    pub kernel_counted: i64,
+    /// Rows that tell of a gap.
+    pub gaps: i64,
+}
+
+impl Balance {
+    /// Packets that were left out for a counted reason.
+    pub fn ignored(&self) -> i64 {
+        self.ignored_link_type
+            + self.ignored_arp
+            + self.ignored_non_ip
+            + self.ignored_truncated
+            + self.ignored_malformed
+            + self.ignored_too_deep
+    }
+
+    /// Packets that flows still open took along, less those that open flows had brought.
+    pub fn still_open(&self) -> i64 {
+        self.open_end - self.open_start
+    }
+
+    /// Packets that are known to have passed unseen.
+    pub fn lost(&self) -> i64 {
+        self.kernel_drops + self.queue_drops
+    }
+
+    /// Packets that passed, seen or not.
+    pub fn passed(&self) -> i64 {
+        // A packet that a lane dropped had been seen.
+        self.packets_seen + self.kernel_drops
+    }
+}

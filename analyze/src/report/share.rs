@@ -1,0 +1,117 @@
+//! Shares, and how large a vendor's share could be at most.
+//!
+//! What nobody could be named for, what is contested, what stands apart and what was lost might all have been one vendor's; so a share without its
+//! largest possible value is half an answer.
+
+use serde::Serialize;
+
+use crate::report::figures::{Balance, Totals};
+
+/// Part of a whole as a percentage with four decimals; 0 of nothing.
+pub(crate) fn percent(part: i64, whole: i64) -> f64 {
+    if whole <= 0 {
+        return 0.0;
+    }
+    let scaled = (i128::from(part) * 2_000_000 / i128::from(whole) + 1).div_euclid(2);
+    f64::from(i32::try_from(scaled).unwrap_or(i32::MAX)) / 10_000.0
+}
+
+/// How much of the answer is certain.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the unit belongs to the name of a figure")]
+pub struct Completeness {
+    /// Share of octets sent out that a vendor was named for.
+    pub attributed_percent: f64,
+    /// Share that nobody could be named for.
+    pub unattributed_percent: f64,
+    /// Share under names that the address speaks against.
+    pub mismatch_percent: f64,
+    /// Share where two pieces of evidence name two vendors.
+    pub contested_percent: f64,
+    /// Share that went to servers whose country two sources see differently.
+    pub country_disputed_percent: f64,
+    /// Share of packets known to have passed unseen.
+    pub lost_percent: f64,
+}
+
+impl Completeness {
+    /// From the sums and the balance.
+    pub fn of(totals: &Totals, balance: &Balance) -> Self {
+        let of_up = |part| percent(part, totals.bytes_up);
+        Self {
+            attributed_percent: of_up(totals.attributed_bytes_up),
+            unattributed_percent: of_up(totals.unattributed_bytes_up),
+            mismatch_percent: of_up(totals.mismatch_bytes_up),
+            contested_percent: of_up(totals.contested_bytes_up),
+            country_disputed_percent: of_up(totals.disputed_bytes_up),
+            lost_percent: percent(balance.lost(), balance.passed()),
+        }
+    }
+}
+
+/// The largest share of what was sent out that a vendor with `bytes_up` (of these `contested` in doubt) could have had.
+///
+/// Everything open is given to it: unattributed, mismatched, contested between others, and the lost packets at the mean size of the seen ones.
+pub(crate) fn largest_possible_percent(
+    vendor: (i64, i64),
+    totals: &Totals,
+    completeness: &Completeness,
+) -> f64 {
+    let (bytes_up, contested) = vendor;
+    let contested_elsewhere = (totals.contested_bytes_up - contested).max(0);
+    let could =
+        bytes_up + totals.unattributed_bytes_up + totals.mismatch_bytes_up + contested_elsewhere;
+    let seen = percent(could.min(totals.bytes_up), totals.bytes_up);
+    let lost = completeness.lost_percent;
+    let share = seen + (100.0 - seen) * lost / 100.0;
+    (share * 10_000.0).round() / 10_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn totals() -> Totals {
+        Totals {
+            bytes_up: 1_000,
+            bytes_down: 0,
+            packets: 10,
+            flows: 1,
+            records: 1,
+            clients: 1,
+            unattributed_clients: 1,
+            mismatch_clients: 1,
+            vendors: 2,
+            countries: 1,
+            attributed_bytes_up: 700,
+            unattributed_bytes_up: 200,
+            mismatch_bytes_up: 100,
+            contested_bytes_up: 50,
+            disputed_bytes_up: 0,
+            anycast_bytes_up: 0,
+            missed_bytes: 0,
+        }
+    }
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "the figures are rounded to four decimals")]
+    fn everything_open_could_be_one_vendors() {
+        let none = Completeness::of(&totals(), &Balance::default());
+        assert_eq!(none.unattributed_percent, 20.0);
+        assert_eq!(largest_possible_percent((300, 50), &totals(), &none), 60.0);
+        assert_eq!(largest_possible_percent((300, 0), &totals(), &none), 65.0);
+        let lossy = Balance { packets_seen: 900, kernel_drops: 100, ..Balance::default() };
+        let lossy = Completeness::of(&totals(), &lossy);
+        assert_eq!(lossy.lost_percent, 10.0);
+        assert_eq!(largest_possible_percent((300, 50), &totals(), &lossy), 64.0);
+    }
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "the figures are rounded to four decimals")]
+    fn percentages_are_rounded_and_bounded() {
+        assert_eq!(percent(1, 3), 33.3333);
+        assert_eq!(percent(2, 3), 66.6667);
+        assert_eq!(percent(5, 0), 0.0);
+        assert_eq!(percent(i64::MAX, i64::MAX), 100.0);
+    }
+}

@@ -1,0 +1,145 @@
+//! `attribute(…)`: the whole judgement of a flow as one struct; the view `attributed` spreads it into columns.
+//! Flows repeat what names them, so each distinct set of facts is judged once a batch.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, ListArray, StringViewArray, UInt32Array,
+};
+use arrow::compute::take;
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::logical_expr::{Documentation, ScalarUDF, Signature, Volatility};
+use hashbrown::HashMap;
+
+use crate::attribution::{Facts, attribute};
+use crate::catalog::Catalog;
+use crate::udf::distinct::text;
+use crate::udf::function::{Function, TRAFFIC};
+use crate::udf::judgements::{Judgements, fields};
+
+pub(crate) fn function(catalog: &Arc<Catalog>) -> ScalarUDF {
+    let catalog = Arc::clone(catalog);
+    let names = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
+    let mut types = vec![DataType::Utf8View; 7];
+    types.extend([names, DataType::Utf8View, DataType::Boolean]);
+    Function {
+        name: "attribute",
+        // It answers alike for like facts; the mark keeps the planner from copying the call to
+        // every place that reads one of its fields, which would judge each row many times.
+        signature: Signature::exact(types, Volatility::Volatile),
+        returns: DataType::Struct(fields()),
+        documentation: documentation(),
+        catalog_id: catalog.snapshot().id.clone(),
+        check: None,
+        body: Box::new(move |columns| Columns::of(columns)?.judge(&catalog)),
+    }
+    .into_udf()
+}
+
+fn documentation() -> Documentation {
+    let same = |column: &str| format!("As the column {column} of flows.");
+    Documentation::builder(
+        TRAFFIC,
+        "Judges a flow: a struct of service_vendor, operator, server_country, evidence and all else \
+         that the view attributed adds; ask the view, which calls it once a row.",
+        "attribute(direction, src_ip, dst_ip, src_mac, dst_mac, server_name, server_name_source, \
+         dns_names, http_user_agent, ech_offered)",
+    )
+    .with_argument("direction", same("direction"))
+    .with_argument("src_ip", same("src_ip"))
+    .with_argument("dst_ip", same("dst_ip"))
+    .with_argument("src_mac", same("src_mac"))
+    .with_argument("dst_mac", same("dst_mac"))
+    .with_argument("server_name", same("server_name"))
+    .with_argument("server_name_source", same("server_name_source"))
+    .with_argument("dns_names", same("dns_names"))
+    .with_argument("http_user_agent", same("http_user_agent"))
+    .with_argument("ech_offered", same("ech_offered"))
+    .with_sql_example("SELECT service_vendor, evidence, sum(bytes_up) FROM attributed GROUP BY 1, 2")
+    .with_related_udf("vendor_of")
+    .build()
+}
+
+/// The columns of arguments.
+struct Columns<'a> {
+    direction: &'a StringViewArray,
+    src_ip: &'a StringViewArray,
+    dst_ip: &'a StringViewArray,
+    src_mac: &'a StringViewArray,
+    dst_mac: &'a StringViewArray,
+    server_name: &'a StringViewArray,
+    server_name_source: &'a StringViewArray,
+    dns_names: &'a ListArray,
+    user_agent: &'a StringViewArray,
+    ech_offered: &'a BooleanArray,
+}
+
+impl<'a> Columns<'a> {
+    fn of(columns: &'a [ArrayRef]) -> Result<Self> {
+        let wrong = || internal_datafusion_err!("attribute: an argument is of another type");
+        Ok(Self {
+            direction: text(columns, 0)?,
+            src_ip: text(columns, 1)?,
+            dst_ip: text(columns, 2)?,
+            src_mac: text(columns, 3)?,
+            dst_mac: text(columns, 4)?,
+            server_name: text(columns, 5)?,
+            server_name_source: text(columns, 6)?,
+            dns_names: columns.get(7).and_then(|c| c.as_list_opt()).ok_or_else(wrong)?,
+            user_agent: text(columns, 8)?,
+            ech_offered: columns.get(9).and_then(|c| c.as_boolean_opt()).ok_or_else(wrong)?,
+        })
+    }
+
+    fn facts(&self, row: usize) -> Result<Facts<'a>> {
+        let inbound = at(self.direction, row) == Some("inbound");
+        let (server_ip, client_mac) =
+            if inbound { (self.src_ip, self.dst_mac) } else { (self.dst_ip, self.src_mac) };
+        let facts = Facts {
+            inbound,
+            server_ip: at(server_ip, row),
+            client_mac: at(client_mac, row),
+            server_name: at(self.server_name, row),
+            server_name_source: at(self.server_name_source, row),
+            dns_names: self.names(row)?,
+            user_agent: at(self.user_agent, row),
+            ech_offered: self.ech_offered.is_valid(row).then(|| self.ech_offered.value(row)),
+        };
+        Ok(facts.of_the_judged_ends())
+    }
+
+    fn names(&self, row: usize) -> Result<Vec<&'a str>> {
+        if self.dns_names.is_null(row) {
+            return Ok(Vec::new());
+        }
+        let names =
+            self.dns_names.values().as_string_opt::<i32>().ok_or_else(|| {
+                internal_datafusion_err!("attribute: dns_names is no list of text")
+            })?;
+        let length = usize::try_from(self.dns_names.value_length(row)).unwrap_or(0);
+        let start = self.dns_names.value_offsets().get(row).copied().unwrap_or(0);
+        let start = usize::try_from(start).unwrap_or(0);
+        Ok((start..start + length).filter(|n| names.is_valid(*n)).map(|n| names.value(n)).collect())
+    }
+
+    fn judge(&self, catalog: &Catalog) -> Result<ArrayRef> {
+        let mut seen: HashMap<Facts<'a>, u32> = HashMap::new();
+        let mut list = Vec::new();
+        let mut rows = Vec::with_capacity(self.direction.len());
+        for row in 0..self.direction.len() {
+            let position = *seen.entry(self.facts(row)?).or_insert_with_key(|facts| {
+                list.push(attribute(catalog, facts));
+                // A batch has fewer than 2^32 rows.
+                u32::try_from(list.len() - 1).unwrap_or(u32::MAX)
+            });
+            rows.push(position);
+        }
+        let judged = Judgements { list, catalog_id: &catalog.snapshot().id }.to_column()?;
+        Ok(take(&judged, &UInt32Array::from(rows), None)?)
+    }
+}
+
+fn at(column: &StringViewArray, row: usize) -> Option<&str> {
+    column.is_valid(row).then(|| column.value(row))
+}
