@@ -11,7 +11,7 @@ use crate::block::{Block, FrameRef};
 use crate::decode::{Decoded, decode, detail, protocol};
 use crate::dialogue::{Dialogue, Seen};
 use crate::flow::{
-    Entry, Export, FlowTable, FragmentTable, Held, Limits, Matched, Open, Reason, TICK_NS,
+    Arrival, Entry, Export, FlowTable, FragmentTable, Held, Limits, Matched, Open, Reason, TICK_NS,
 };
 use crate::frame::Frame;
 use crate::hint::Resolved;
@@ -23,7 +23,7 @@ use crate::record::RowStyle;
 /// Packets looked up together.
 const GROUP: usize = 32;
 /// Rows handed over at a time.
-const ROWS_MAX: usize = 4_096;
+const ROWS_MAX: usize = 256;
 const DNS_PORT: u16 = 53;
 
 /// What a lane hands to the writer.
@@ -103,6 +103,8 @@ struct Grouped {
     hash: u64,
     at: FrameRef,
     clock: i64,
+    /// Where its flow lay when the group was looked up.
+    place: Option<u32>,
 }
 
 /// A lane's state.
@@ -201,7 +203,13 @@ impl<O: Outbox> Lane<O> {
             Ok(Decoded { observation, fragment: None }) => {
                 self.tally.accept(&observation);
                 let hash = self.table.hash(&observation.key);
-                self.group.push(Grouped { observation, hash, at: *at, clock: self.clock });
+                self.group.push(Grouped {
+                    observation,
+                    hash,
+                    at: *at,
+                    clock: self.clock,
+                    place: None,
+                });
                 if self.group.len() >= GROUP {
                     self.settle(block);
                 }
@@ -222,13 +230,17 @@ impl<O: Outbox> Lane<O> {
         }
     }
 
-    /// Looks up the group.
+    /// Looks up the group: first all of it, so that the processor waits for many flows' memory at once, then each in its order.
     fn settle(&mut self, block: &Block) {
         let mut group = std::mem::take(&mut self.group);
-        for Grouped { observation, hash, at, clock } in &group {
-            let (entry, is_new) = self.table.observe(observation, *hash, *clock, &mut self.desk);
+        for grouped in &mut group {
+            grouped.place = self.table.find(&grouped.observation.key, grouped.hash);
+        }
+        for Grouped { observation, hash, at, clock, place } in &group {
+            let arrival = Arrival { hash: *hash, clock: *clock, place: *place };
+            let (entry, is_new) = self.table.observe(observation, arrival, &mut self.desk);
             if is_new {
-                entry.detail = detail(&block.frame(at));
+                entry.detail = detail(&block.frame(at)).map(Box::new);
             }
             if observation.payload_at != 0 {
                 let speech = Speech { frame: block.frame(at), observation, clock: *clock };
@@ -242,9 +254,10 @@ impl<O: Outbox> Lane<O> {
     fn count_held(&mut self, held: &Held, frame: Option<&Frame<'_>>) {
         let observation = &held.observation;
         let hash = self.table.hash(&observation.key);
-        let (entry, is_new) = self.table.observe(observation, hash, self.clock, &mut self.desk);
+        let arrival = Arrival { hash, clock: self.clock, place: None };
+        let (entry, is_new) = self.table.observe(observation, arrival, &mut self.desk);
         if is_new {
-            entry.detail = held.detail;
+            entry.detail = held.detail.map(Box::new);
         }
         // Only the first piece has a payload that begins at its beginning, and only its frame is at hand.
         if let Some(frame) = frame

@@ -79,13 +79,27 @@ impl Names {
     }
 }
 
-/// A flow.
+/// A flow. What every packet touches stands first and together: the table is larger than the cache.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub struct Entry {
     /// Which flow.
     pub key: FlowKey,
-    /// Its hash under the table's seed.
-    pub hash: u64,
+    /// What the connection went through.
+    pub state: State,
+    /// Sender of the first packet.
+    pub first: End,
+    looks: u8,
+    /// Clock at the last packet.
+    pub last_clock: i64,
+    /// Clock at the first packet since the last record; `i64::MAX` before it.
+    pub part_clock: i64,
+    /// Clock when the connection closed; `i64::MAX` before.
+    pub closed_clock: i64,
+    /// Earliest time since the last record.
+    pub start_ns: i64,
+    /// Latest time since the last record.
+    pub end_ns: i64,
     /// Counters of the lower end.
     pub low: Side,
     /// Counters of the higher end.
@@ -94,31 +108,18 @@ pub struct Entry {
     pub wire_bytes: u64,
     /// Fragments.
     pub fragments: u64,
+    /// Its hash under the table's seed.
+    pub hash: u64,
     /// Time of the flow's first packet.
     pub born_ns: i64,
-    /// Earliest time since the last record.
-    pub start_ns: i64,
-    /// Latest time since the last record.
-    pub end_ns: i64,
-    /// Clock at the first packet since the last record; `i64::MAX` before it.
-    pub part_clock: i64,
-    /// Clock at the last packet.
-    pub last_clock: i64,
-    /// Clock when the connection closed; `i64::MAX` before.
-    pub closed_clock: i64,
-    /// What the connection went through.
-    pub state: State,
+    /// Names, once there are any.
+    pub names: Option<Box<Names>>,
+    /// Link layer, DSCP, ICMP and tunnel of the first packet.
+    pub detail: Option<Box<Detail>>,
     /// Records made so far.
     pub part: i32,
     /// Decided when the first record is made.
     pub initiator: Option<Initiator>,
-    /// Link layer, DSCP and ICMP of the first packet, and who sent it.
-    pub detail: Option<Detail>,
-    /// Sender of the first packet.
-    pub first: End,
-    /// Names, once there are any.
-    pub names: Option<Box<Names>>,
-    looks: u8,
 }
 
 impl Entry {

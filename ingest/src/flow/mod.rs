@@ -11,5 +11,5 @@ pub use entry::{Entry, Names, Side};
 pub use fragment::{FragmentTable, Held, Matched};
 pub use key::{Endpoint, Ends, FlowKey, host_pair_hash};
 pub use state::{End, Initiator, State};
-pub use table::{Export, FlowTable, Limits, Open, Reason};
+pub use table::{Arrival, Export, FlowTable, Limits, Open, Reason};
 pub use wheel::TICK_NS;

@@ -63,6 +63,17 @@ pub struct Open {
     pub ip_bytes: u64,
 }
 
+/// A packet's arrival at the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// Hash of its key.
+    pub hash: u64,
+    /// Clock of the packets.
+    pub clock: i64,
+    /// Where [`FlowTable::find`] found its flow, if it was asked.
+    pub place: Option<u32>,
+}
+
 /// Who receives a flow that is cut; called only for flows with packets.
 pub trait Export {
     /// Makes a record of what the entry counted since the last one.
@@ -107,21 +118,29 @@ impl FlowTable {
         key.hash(self.seed)
     }
 
+    /// Where a flow lies now, if it is there.
+    pub fn find(&self, key: &FlowKey, hash: u64) -> Option<u32> {
+        self.index.find(hash, |&slot| self.holds(slot, key)).copied()
+    }
+
+    fn holds(&self, slot: u32, key: &FlowKey) -> bool {
+        let entry = self.slab.get(slot as usize).and_then(|place| place.entry.as_ref());
+        entry.is_some_and(|entry| entry.key == *key)
+    }
+
     /// Adds a packet to its flow, cutting the flow before where it is due. Gives the flow, and whether it is new.
     pub fn observe(
         &mut self,
         observation: &Observation,
-        hash: u64,
-        clock: i64,
+        arrival: Arrival,
         out: &mut impl Export,
     ) -> (&mut Entry, bool) {
-        let slab = &self.slab;
-        let found = self.index.find(hash, |&slot| {
-            slab.get(slot as usize)
-                .and_then(|place| place.entry.as_ref())
-                .is_some_and(|entry| entry.key == observation.key)
-        });
-        let (slot, is_new) = match found.copied() {
+        let Arrival { hash, clock, place } = arrival;
+        // Since the group was looked up the place may have been given to another flow, or the flow a place.
+        let found = place
+            .filter(|&slot| self.holds(slot, &observation.key))
+            .or_else(|| self.find(&observation.key, hash));
+        let (slot, is_new) = match found {
             Some(slot) => (slot, self.renew(slot, observation, clock, out)),
             None => (self.insert(observation, hash, clock, out), true),
         };
