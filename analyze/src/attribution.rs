@@ -187,12 +187,16 @@ pub fn attribute<'c>(catalog: &'c Catalog, facts: &Facts<'_>) -> Judgement<'c> {
         ech: if facts.ech_offered == Some(true) { "unknown" } else { "none" },
         ..Judgement::default()
     };
-    let resolved = resolved(catalog, &facts.dns_names);
-    match named(catalog, facts.server_name) {
+    let said = named(catalog, facts.server_name);
+    let candidates: Vec<Option<Claim<'_>>> =
+        facts.dns_names.iter().map(|name| owner_of(catalog, name)).collect();
+    let by_dns = match &said {
+        Named::Somebody(claim) => candidates.iter().flatten().any(|c| c.vendor == claim.vendor),
+        Named::Silent | Named::Nobody => false,
+    };
+    let resolved = resolved(candidates);
+    match said {
         Named::Somebody(claim) => {
-            let among =
-                |name: &&str| owner_of(catalog, name).is_some_and(|c| c.vendor == claim.vendor);
-            let by_dns = facts.dns_names.iter().any(among);
             let by_owner = owner.as_ref().is_some_and(|owner| owner.vendor == claim.vendor);
             let on_certificate = facts.server_name_source == Some("tls_cert");
             judgement.evidence = match (on_certificate, by_dns || by_owner) {
@@ -266,8 +270,8 @@ fn owner_of<'c>(catalog: &'c Catalog, name: &str) -> Option<Claim<'c>> {
 }
 
 /// The one vendor all candidates belong to; none where two do, or where somebody else's name is among them.
-fn resolved<'c>(catalog: &'c Catalog, names: &[&str]) -> Option<Claim<'c>> {
-    let mut claims = names.iter().map(|name| owner_of(catalog, name));
+fn resolved(candidates: Vec<Option<Claim<'_>>>) -> Option<Claim<'_>> {
+    let mut claims = candidates.into_iter();
     let newest = claims.next()??;
     claims.all(|claim| claim.is_some_and(|claim| claim.vendor == newest.vendor)).then_some(newest)
 }

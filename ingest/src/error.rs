@@ -26,3 +26,17 @@ pub enum IngestError {
     #[error("the {0} stopped unexpectedly; nothing was published; please report it")]
     Stage(&'static str),
 }
+
+impl IngestError {
+    /// Whether the request was wrong, rather than its execution: exit status 2.
+    pub const fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Twice(..)
+                | Self::StreamAmongFiles
+                | Self::Store(
+                    StoreError::NotAStore(_) | StoreError::Occupied(_) | StoreError::SensorName(_)
+                )
+        )
+    }
+}

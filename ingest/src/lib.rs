@@ -51,7 +51,7 @@ pub fn report(args: &IngestArgs, result: &Result<Outcome, IngestError>) -> ExitC
         }
         Err(error) => {
             eprintln!("outflow: {}", chain(error));
-            ExitCode::from(1)
+            ExitCode::from(if error.is_usage() { 2 } else { 1 })
         }
     }
 }

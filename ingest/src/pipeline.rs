@@ -167,19 +167,9 @@ fn flow(
         drop(lanes);
         let lanes_done = workers.into_iter().all(|worker| worker.join().is_ok());
         let (sink, written) = writer.join().map_err(|_| IngestError::Stage("writer"))?;
-        let finished = (|| {
-            written?;
-            let read = read?;
-            if !lanes_done {
-                return Err(IngestError::Stage("flow table"));
-            }
-            Ok(read)
-        })();
-        match finished {
-            Ok(read) => {
-                let closed = sink.close(&nothing)?;
-                Ok((closed, read))
-            }
+        let lanes = if lanes_done { Ok(()) } else { Err(IngestError::Stage("flow table")) };
+        match written.map_err(IngestError::from).and(lanes).and(read.map_err(IngestError::from)) {
+            Ok(read) => Ok((sink.close(&nothing)?, read)),
             Err(error) => {
                 sink.abandon();
                 Err(error)

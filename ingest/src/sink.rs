@@ -19,8 +19,8 @@ use crate::resolution::Resolutions;
 
 /// Rows turned into columns at a time.
 const BATCH_ROWS: usize = 16_384;
-/// Files of a table that grow at the same time.
-const OPEN_HOURS_MAX: usize = 4;
+/// Files of a table that grow at the same time: a capture out of order by a day still makes one file an hour.
+const OPEN_HOURS_MAX: usize = 24;
 
 /// What was written, for the operator.
 #[derive(Debug, Clone, Default)]

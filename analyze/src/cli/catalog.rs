@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::catalog::{BuildInputs, Catalog, Feed, Snapshot};
 use crate::cli::engine;
 use crate::cli::exit::Done;
+use crate::output::printable::printable;
 use crate::report::grouped;
 
 /// What to do with a catalog.
@@ -148,10 +149,10 @@ fn show(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nsources")?;
     for source in &snapshot.sources {
         let date = source.date.as_deref().unwrap_or("no date");
-        writeln!(out, "  {:<16} {} ({date})", source.table, source.name.escape_debug())?;
-        writeln!(out, "  {:<16} terms: {}", "", source.licence.escape_debug())?;
+        writeln!(out, "  {:<16} {} ({date})", source.table, printable(&source.name))?;
+        writeln!(out, "  {:<16} terms: {}", "", printable(&source.licence))?;
         if let Some(credit) = &source.credit {
-            writeln!(out, "  {:<16} credit: {}", "", credit.escape_debug())?;
+            writeln!(out, "  {:<16} credit: {}", "", printable(credit))?;
         }
         let sum = source.sha256.get(..16).unwrap_or(&source.sha256);
         writeln!(
@@ -159,7 +160,7 @@ fn show(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
             "  {:<16} {} rows from {}, sha256 {sum}…",
             "",
             grouped(i64::try_from(source.rows).unwrap_or(i64::MAX)),
-            source.file.escape_debug()
+            printable(&source.file)
         )?;
     }
     Ok(())

@@ -17,7 +17,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Done> {
         // The probe tells its own balance; failures are told as those of any other command.
         ingest::report(args, &result);
     }
-    Ok(if result?.is_complete() { Done::Complete } else { Done::Incomplete })
+    match result {
+        Ok(outcome) if outcome.is_complete() => Ok(Done::Complete),
+        Ok(_) => Ok(Done::Incomplete),
+        Err(error) if error.is_usage() => Err(usage(error.to_string())),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Brings captures into a store, as those of `sensor`; `inside` are the networks of one's own.

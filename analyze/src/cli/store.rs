@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemas::store::{Entry, FileRecord, Store, verify};
 
 use crate::cli::exit::{Done, note};
+use crate::output::printable::printable;
 use crate::report::{Day, grouped, octets};
 
 /// What to do with a store.
@@ -76,7 +77,7 @@ fn info(store: &Store, out: &mut dyn Write) -> anyhow::Result<Done> {
         writeln!(out, "\ncaptures")?;
         for (sensor, input) in inputs {
             let size = octets(i64::try_from(input.bytes).unwrap_or(i64::MAX));
-            writeln!(out, "  {size:>9}  {}  (sensor {sensor})", input.name.escape_debug())?;
+            writeln!(out, "  {size:>9}  {}  (sensor {sensor})", printable(&input.name))?;
         }
     }
     Ok(Done::Complete)

@@ -64,7 +64,7 @@ mod tests {
     fn the_list_decides() {
         for (name, domain) in [
             ("www.bbc.co.uk", Some("bbc.co.uk")),
-            ("WWW.Gov.TW.", None),
+            ("WWW.Gov.TW.", Some("www.gov.tw")),
             ("www.cdc.gov.tw", Some("cdc.gov.tw")),
             ("api.LINE.me.", Some("line.me")),
             ("xiaomi.com.evil.tld", Some("evil.tld")),

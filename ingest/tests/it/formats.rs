@@ -59,6 +59,9 @@ fn pcapng(order: Order, resolution: Option<u8>, units: impl Fn(u64) -> u64) -> V
     file
 }
 
+/// `if_tsresol`, and the time in its units of a time in µs.
+type Resolution = (Option<u8>, fn(u64) -> u64);
+
 #[test]
 fn all_containers_give_the_same_flows() {
     let expected = times_aside(&pcap(Order::Little, false, 1, &packets()), "us.pcap");
@@ -68,8 +71,7 @@ fn all_containers_give_the_same_flows() {
             let file = pcap(order, nano, 1, &packets());
             assert_eq!(times_aside(&file, "x.pcap"), expected, "{order:?} {nano}");
         }
-        type Case = (Option<u8>, fn(u64) -> u64);
-        let cases: [Case; 4] = [
+        let cases: [Resolution; 4] = [
             (None, |us| us),
             (Some(9), |us| us * 1_000),
             (Some(3), |us| us / 1_000),
