@@ -269,14 +269,21 @@ impl Sink {
         mut self,
         nothing: &IntervalEnd,
     ) -> Result<(Publisher, Written), StoreError> {
+        if let Err(error) = self.seal_all(nothing) {
+            self.abandon();
+            return Err(error);
+        }
+        self.written.answer_evictions = self.resolutions.evictions();
+        Ok((self.publisher, self.written))
+    }
+
+    fn seal_all(&mut self, nothing: &IntervalEnd) -> Result<(), StoreError> {
         if self.written.ledger.is_empty() {
             self.balance(0, nothing)?;
         }
         self.flows.close(&mut self.publisher)?;
         self.dns.close(&mut self.publisher)?;
-        self.ledger.close(&mut self.publisher)?;
-        self.written.answer_evictions = self.resolutions.evictions();
-        Ok((self.publisher, self.written))
+        self.ledger.close(&mut self.publisher)
     }
 
     /// Gives the run up.

@@ -102,8 +102,12 @@ impl Publisher {
         let folder = store.tmp(boot);
         fs::create_dir_all(&folder).map_err(StoreError::io("create the folder", &folder))?;
         let path = folder.join(LOCK);
-        let lock = File::create(&path).map_err(StoreError::io("create", &path))?;
-        lock.lock().map_err(StoreError::io("lock", &path))?;
+        let lock = File::create(&path).and_then(|lock| lock.lock().map(|()| lock));
+        let lock = lock.map_err(|error| {
+            // Without its lock nobody would take the folder for a dead run's.
+            let _ = fs::remove_dir_all(&folder);
+            StoreError::io("lock", &path)(error)
+        })?;
         Ok(Self {
             store: store.clone(),
             sensor: sensor.to_owned(),
@@ -170,7 +174,21 @@ impl Publisher {
     }
 
     /// Makes the run's files visible, all or none. `again` accepts captures that are in the store already.
-    pub fn commit(self, inputs: Vec<Input>, again: bool) -> Result<Entry, StoreError> {
+    pub fn commit(mut self, inputs: Vec<Input>, again: bool) -> Result<Entry, StoreError> {
+        match self.enter(inputs, again) {
+            Ok(entry) => {
+                self.store.finish(&entry)?;
+                Ok(entry)
+            }
+            Err(error) => {
+                self.abandon();
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes the manifest entry: the commit point.
+    fn enter(&mut self, inputs: Vec<Input>, again: bool) -> Result<Entry, StoreError> {
         let manifest = self.store.manifest();
         let lock_path = manifest.join(LOCK);
         let lock = File::create(&lock_path).map_err(StoreError::io("create", &lock_path))?;
@@ -178,13 +196,18 @@ impl Publisher {
         if !again {
             self.store.refuse_known(&self.sensor, &inputs)?;
         }
-        let mut files = self.sealed;
+        let mut files = std::mem::take(&mut self.sealed);
         files.sort_by(|a, b| a.path.cmp(&b.path));
+        for file in &files {
+            // Now, while the run can still be given up: a folder needs room, a rename needs none.
+            let folder = self.store.folder_of(file);
+            fs::create_dir_all(&folder).map_err(StoreError::io("create the folder", &folder))?;
+        }
         let entry = Entry {
             schema_version: crate::SCHEMA_VERSION,
             software: software(),
-            sensor: self.sensor,
-            boot: self.boot,
+            sensor: self.sensor.clone(),
+            boot: self.boot.clone(),
             seq: 0,
             files,
             inputs,
@@ -198,12 +221,15 @@ impl Publisher {
         let place = manifest.join(entry.file_name(&content));
         fs::rename(&draft, &place).map_err(StoreError::io("publish", &place))?;
         sync_folder(&manifest)?;
-        self.store.finish(&entry)?;
         Ok(entry)
     }
 }
 
 impl Store {
+    fn folder_of(&self, file: &FileRecord) -> PathBuf {
+        self.root().join(&file.path).parent().unwrap_or(self.root()).to_owned()
+    }
+
     /// Moves the finished files of a committed run to their places; may be repeated.
     fn finish(&self, entry: &Entry) -> Result<(), StoreError> {
         let tmp = self.tmp(&entry.boot);
@@ -214,7 +240,7 @@ impl Store {
             if !staged.exists() {
                 continue;
             }
-            let folder = place.parent().unwrap_or(self.root()).to_owned();
+            let folder = self.folder_of(file);
             fs::create_dir_all(&folder).map_err(StoreError::io("create the folder", &folder))?;
             fs::rename(&staged, &place).map_err(StoreError::io("publish", &place))?;
             if folders.last() != Some(&folder) {
