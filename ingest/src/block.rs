@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
 
-use crate::decode::LinkType;
 use crate::frame::Frame;
+use crate::frame::LinkType;
 
 /// Where a frame lies in its block, and which lane it is for.
 #[derive(Debug, Clone, Copy)]

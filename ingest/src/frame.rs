@@ -11,8 +11,6 @@
 //! }
 //! ```
 
-use crate::decode::LinkType;
-
 /// A borrowed frame.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
@@ -24,4 +22,50 @@ pub struct Frame<'a> {
     pub ts_ns: i64,
     /// What the first byte is.
     pub link: LinkType,
+}
+
+/// What a frame begins with (the numbers of the capture formats: tcpdump's link-layer header types).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkType {
+    /// IEEE 802.3.
+    Ethernet,
+    /// An IP header at once.
+    RawIp,
+    /// BSD loopback: the protocol family in the byte order of the capturing host.
+    Null,
+    /// `OpenBSD` loopback: the same, big-endian.
+    Loop,
+    /// PPP, with or without its HDLC framing.
+    Ppp,
+    /// PPP after a PPPoE header.
+    PppEther,
+    /// PPP with a byte of direction before it.
+    PppDirection,
+    /// Cisco HDLC.
+    CiscoHdlc,
+    /// Linux cooked capture.
+    Sll,
+    /// Linux cooked capture, version 2.
+    Sll2,
+    /// Not known here.
+    Unknown,
+}
+
+impl LinkType {
+    /// By its number in a capture file.
+    pub const fn of_number(number: u32) -> Self {
+        match number & 0xffff {
+            0 => Self::Null,
+            1 => Self::Ethernet,
+            9 | 50 => Self::Ppp,
+            12 | 14 | 101 | 228 | 229 => Self::RawIp,
+            51 => Self::PppEther,
+            104 => Self::CiscoHdlc,
+            108 => Self::Loop,
+            113 => Self::Sll,
+            166 | 204 => Self::PppDirection,
+            276 => Self::Sll2,
+            _ => Self::Unknown,
+        }
+    }
 }

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use maxminddb::{PathElement, Reader, WithinOptions};
 
+use schemas::store::layout::civil_from_days;
+
 use crate::catalog::codec::Texts;
 use crate::catalog::csv::{Row, rows};
 use crate::catalog::error::CatalogError;
@@ -149,16 +151,8 @@ pub(crate) fn span_of(row: &Row<'_>) -> Result<Option<(Span, usize)>, String> {
 
 /// The day of a time in seconds since 1970, by the civil calendar.
 fn civil_date(seconds: u64) -> String {
-    let days = i64::try_from(seconds / 86_400).unwrap_or(0) + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let days = i64::try_from(seconds / 86_400).unwrap_or(0);
+    let (year, month, day) = civil_from_days(days);
     format!("{year:04}-{month:02}-{day:02}")
 }
 

@@ -5,12 +5,12 @@
 pub(crate) mod bytes;
 mod link;
 mod net;
+pub mod protocol;
 mod transport;
 mod tunnel;
 
-pub use link::{Link, LinkType, strip};
+pub use link::{Link, strip};
 pub use net::{Fragment, Net};
-pub use transport::protocol;
 
 use schemas::reject::Reject;
 
@@ -154,6 +154,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::frame::LinkType;
 
     const LINKS: [LinkType; 11] = [
         LinkType::Ethernet,

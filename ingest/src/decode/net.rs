@@ -3,7 +3,7 @@
 use schemas::reject::Reject;
 
 use crate::decode::bytes::{array, be16, be32, u8_at};
-use crate::decode::transport::protocol;
+use crate::decode::protocol;
 
 const NO_NEXT_HEADER: u8 = 59;
 /// The smallest MTU of IPv6 (RFC 8200 section 5): what needs no segmentation is shorter.

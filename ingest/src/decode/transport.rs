@@ -2,6 +2,7 @@
 
 use crate::decode::bytes::{be16, u8_at};
 use crate::decode::net::Net;
+use crate::decode::protocol;
 
 /// What the transport header says, as far as it was captured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -16,34 +17,6 @@ pub(crate) struct Transport {
     pub(crate) payload_octets: u32,
     /// Where they begin in the frame.
     pub(crate) payload_at: usize,
-}
-
-/// IANA protocol numbers that are looked into.
-pub mod protocol {
-    /// ICMP.
-    pub const ICMP: u8 = 1;
-    /// TCP.
-    pub const TCP: u8 = 6;
-    /// UDP.
-    pub const UDP: u8 = 17;
-    /// DCCP.
-    pub const DCCP: u8 = 33;
-    /// ICMP for IPv6.
-    pub const ICMPV6: u8 = 58;
-    /// SCTP.
-    pub const SCTP: u8 = 132;
-    /// UDP-Lite.
-    pub const UDP_LITE: u8 = 136;
-
-    /// Whether more than the number is understood here.
-    pub const fn is_readable(number: u8) -> bool {
-        has_ports(number) || matches!(number, ICMP | ICMPV6 | 4 | 41 | 47)
-    }
-
-    /// Whether the protocol has ports.
-    pub const fn has_ports(number: u8) -> bool {
-        matches!(number, TCP | UDP | DCCP | SCTP | UDP_LITE)
-    }
 }
 
 /// Reads the header that follows `net`. Nothing here fails: what was not captured stays 0.

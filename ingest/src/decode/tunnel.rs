@@ -4,7 +4,7 @@
 
 use crate::decode::bytes::{array, be16, be32, u8_at};
 use crate::decode::net::Net;
-use crate::decode::transport::protocol;
+use crate::decode::protocol;
 
 /// What the inside begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

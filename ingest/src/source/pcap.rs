@@ -1,7 +1,7 @@
 //! The classic capture format of tcpdump, µs and ns, both byte orders.
 
 use crate::block::FrameRef;
-use crate::decode::LinkType;
+use crate::frame::LinkType;
 use crate::source::container::{CAPTURED_MAX, Format, Order, Stop, Walked};
 
 const FILE_HEADER: usize = 24;

@@ -1,7 +1,7 @@
 //! pcapng (draft-ietf-opsawg-pcapng): sections and interfaces, enhanced, simple and obsolete packet blocks, both byte orders.
 
 use crate::block::FrameRef;
-use crate::decode::LinkType;
+use crate::frame::LinkType;
 use crate::source::container::{CAPTURED_MAX, Format, Order, Stop, Walked};
 
 mod block {
