@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::attribution::device::Device;
+use crate::catalog::parse_mac;
 use crate::catalog::{Catalog, NetworkKind};
 
 pub mod device;
@@ -183,7 +184,7 @@ pub fn attribute<'c>(catalog: &'c Catalog, facts: &Facts<'_>) -> Judgement<'c> {
     let server = ip.map(|ip| Server::of(catalog, ip)).unwrap_or_default();
     let owner = server.owner.clone();
     let mut judgement = Judgement {
-        device: Device::of(catalog, facts.client_mac.and_then(device::mac), facts.user_agent),
+        device: Device::of(catalog, facts.client_mac.and_then(parse_mac), facts.user_agent),
         ech: if facts.ech_offered == Some(true) { "unknown" } else { "none" },
         ..Judgement::default()
     };

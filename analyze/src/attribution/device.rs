@@ -121,19 +121,6 @@ fn is_xiaomi_model(part: &str) -> bool {
         && letters.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
-/// Six pairs of hexadecimal digits parted by `:` or `-`.
-pub fn mac(text: &str) -> Option<[u8; 6]> {
-    let mut pairs = text.split([':', '-']);
-    let mut mac = [0; 6];
-    for octet in &mut mac {
-        let hex =
-            |pair: &&str| pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let pair = pairs.next().filter(hex)?;
-        *octet = u8::from_str_radix(pair, 16).ok()?;
-    }
-    pairs.next().is_none().then_some(mac)
-}
-
 impl<'c> Device<'c> {
     /// Judges the device at the inside end.
     pub fn of(catalog: &'c Catalog, mac: Option<[u8; 6]>, user_agent: Option<&str>) -> Self {
@@ -199,16 +186,6 @@ mod tests {
             ("é(é;é".into(), None),
         ] {
             assert_eq!(user_agent_vendor(&agent), vendor, "{agent}");
-        }
-    }
-
-    #[test]
-    fn macs_are_read_as_the_tables_write_them() {
-        assert_eq!(mac("64:cc:2e:01:02:ff"), Some([0x64, 0xcc, 0x2e, 1, 2, 0xff]));
-        assert_eq!(mac("64-CC-2E-01-02-FF"), Some([0x64, 0xcc, 0x2e, 1, 2, 0xff]));
-        for wrong in ["", "64:cc:2e:01:02", "64:cc:2e:01:02:03:04", "64:cc:2e:01:02:+3", "é:::::"]
-        {
-            assert_eq!(mac(wrong), None, "{wrong}");
         }
     }
 

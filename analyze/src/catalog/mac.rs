@@ -43,7 +43,7 @@ impl fmt::Display for MacKind {
 }
 
 /// Six pairs of hexadecimal digits parted by `:` or `-`, or twelve digits.
-pub(crate) fn parse_mac(text: &str) -> Option<[u8; 6]> {
+pub fn parse_mac(text: &str) -> Option<[u8; 6]> {
     let parted = text.len() == 17
         && text.bytes().enumerate().all(|(at, byte)| (at % 3 == 2) == matches!(byte, b':' | b'-'));
     if !parted && text.len() != 12 {

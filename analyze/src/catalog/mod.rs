@@ -38,6 +38,6 @@ pub use error::CatalogError;
 pub use explain::{Explanation, Step};
 pub use feed::Feed;
 pub use lookup::{Catalog, Maker, Network, Place};
-pub use mac::{MacKind, mac_kind};
+pub use mac::{MacKind, mac_kind, parse_mac};
 pub use snapshot::{Sizes, Snapshot, Source};
 pub use vendor::{NetworkKind, Product, Role, Vendor};

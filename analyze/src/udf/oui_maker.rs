@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::{Documentation, ScalarUDF, Signature, Volatility};
 
-use crate::attribution::device::mac;
 use crate::catalog::Catalog;
+use crate::catalog::parse_mac;
 use crate::udf::distinct::text_of_text;
 use crate::udf::function::{Function, TRAFFIC};
 
@@ -31,7 +31,7 @@ pub(crate) fn function(catalog: &Arc<Catalog>) -> ScalarUDF {
         check: None,
         body: Box::new(move |columns| {
             text_of_text(columns, |text| {
-                mac(text).and_then(|mac| catalog.maker(mac)).map(|maker| maker.organisation)
+                parse_mac(text).and_then(|mac| catalog.maker(mac)).map(|maker| maker.organisation)
             })
         }),
     }
