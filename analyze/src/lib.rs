@@ -1,5 +1,6 @@
 //! The answer: catalog, attribution, SQL, reports.
-//! Placeholder until the other modules arrive.
+//!
+//! The only floor with a query engine and an async runtime. Facts come from the store, judgement from the catalog, and an answer carries both.
 
 pub mod attribution;
 pub mod catalog;

@@ -44,6 +44,32 @@ pub struct Seen {
     pub wire_bytes: u64,
 }
 
+/// The time that a run of frames covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time {
+    /// Earliest frame, ns since 1970 UTC.
+    pub from_ns: i64,
+    /// Latest frame.
+    pub to_ns: i64,
+    /// Largest step back behind a frame that came before.
+    pub step_back_ns: i64,
+}
+
+impl Time {
+    /// Of no frame yet.
+    pub const NONE: Self = Self { from_ns: i64::MAX, to_ns: i64::MIN, step_back_ns: 0 };
+
+    /// Covers both.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        Self {
+            from_ns: self.from_ns.min(other.from_ns),
+            to_ns: self.to_ns.max(other.to_ns),
+            step_back_ns: self.step_back_ns.max(other.step_back_ns),
+        }
+    }
+}
+
 /// A run of frames of one ledger interval.
 pub struct Block {
     memory: Arc<dyn Memory>,
@@ -55,6 +81,8 @@ pub struct Block {
     pub interval: i64,
     /// What the reader counted for each lane.
     pub seen: Vec<Seen>,
+    /// When its frames came, whichever lane they are for.
+    pub time: Time,
     /// Name of the interface or file, for the ledger.
     pub interface: Arc<str>,
 }
@@ -78,6 +106,8 @@ pub struct BlockParts {
     pub interval: i64,
     /// What the reader counted for each lane.
     pub seen: Vec<Seen>,
+    /// When its frames came.
+    pub time: Time,
     /// Name of the interface or file.
     pub interface: Arc<str>,
     /// The frames, in order of arrival.
@@ -91,8 +121,8 @@ impl Block {
         parts: BlockParts,
         recycle: Arc<ArrayQueue<Vec<FrameRef>>>,
     ) -> Self {
-        let BlockParts { sequence, interval, seen, interface, frames } = parts;
-        Self { memory, frames, recycle, sequence, interval, seen, interface }
+        let BlockParts { sequence, interval, seen, time, interface, frames } = parts;
+        Self { memory, frames, recycle, sequence, interval, seen, time, interface }
     }
 
     /// Where the frames lie.

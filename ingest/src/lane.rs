@@ -162,6 +162,7 @@ impl<O: Outbox> Lane<O> {
         self.interval = Some(block.interval);
         self.interface = Arc::clone(&block.interface);
         self.desk.draft.sequence = block.sequence;
+        self.tally.time = self.tally.time.join(block.time);
         if let Some(seen) = block.seen.get(usize::from(self.number)) {
             self.tally.seen.packets += seen.packets;
             self.tally.seen.wire_bytes += seen.wire_bytes;
@@ -198,7 +199,6 @@ impl<O: Outbox> Lane<O> {
 
     fn frame(&mut self, at: &FrameRef, block: &Block) {
         let frame = block.frame(at);
-        self.tally.at(at.ts_ns, self.clock);
         match decode(&frame) {
             Ok(Decoded { observation, fragment: None }) => {
                 self.tally.accept(&observation);

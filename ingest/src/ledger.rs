@@ -5,13 +5,13 @@ use std::sync::Arc;
 use schemas::ledger::LedgerRow;
 use schemas::reject::Reject;
 
-use crate::block::Seen;
+use crate::block::{Seen, Time};
 use crate::flow::Open;
 use crate::observation::Observation;
 use crate::record::{count, micros};
 
 /// What a lane counted since the interval began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
     /// What the reader said it handed over.
     pub seen: Seen,
@@ -23,10 +23,21 @@ pub struct Tally {
     pub ip_bytes: u64,
     /// Packets that claim more than their frame.
     pub length_exceeds_frame: u64,
-    /// Earliest and latest packet, ns.
-    pub span: Option<(i64, i64)>,
-    /// Largest step back of time, ns.
-    pub step_back_ns: i64,
+    /// When the frames of the interval came, those of other lanes too: a lane without any has an interval all the same.
+    pub time: Time,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            seen: Seen::default(),
+            ignored: [0; Reject::ALL.len()],
+            wire_ignored: 0,
+            ip_bytes: 0,
+            length_exceeds_frame: 0,
+            time: Time::NONE,
+        }
+    }
 }
 
 impl Tally {
@@ -42,13 +53,6 @@ impl Tally {
     pub fn accept(&mut self, observation: &Observation) {
         self.ip_bytes += u64::from(observation.ip_bytes);
         self.length_exceeds_frame += u64::from(observation.has(Observation::EXCEEDS_FRAME));
-    }
-
-    /// Takes note of a frame's time, which may be earlier than the clock.
-    pub fn at(&mut self, ts_ns: i64, clock: i64) {
-        self.span =
-            Some(self.span.map_or((ts_ns, ts_ns), |(from, to)| (from.min(ts_ns), to.max(ts_ns))));
-        self.step_back_ns = self.step_back_ns.max(clock.saturating_sub(ts_ns));
     }
 }
 
@@ -113,14 +117,14 @@ impl Account {
         let Tally { seen, ignored, wire_ignored, ip_bytes, .. } = end.tally;
         let ignored_packets: u64 = ignored.iter().sum();
         let [link_type, arp, non_ip, truncated, malformed, too_deep] = ignored.map(count);
-        let (from, to) = end.tally.span.unwrap_or_default();
+        let Time { from_ns, to_ns, step_back_ns } = end.tally.time;
         let balance = |opened: u64, came: u64, left: [u64; 3]| {
             count(opened) + count(came) - left.map(count).iter().sum::<i64>()
         };
         let sums = exported.sums;
         LedgerRow {
-            ts_start: micros(from),
-            ts_end: micros(to),
+            ts_start: micros(from_ns),
+            ts_end: micros(to_ns),
             sensor_id: Arc::clone(&self.sensor),
             interface: Arc::clone(&end.interface),
             queue: i32::try_from(self.lane).unwrap_or(i32::MAX),
@@ -156,9 +160,9 @@ impl Account {
             fragments_unmatched: count(end.totals.fragments_unmatched - since.fragments_unmatched),
             dns_evictions: count(end.totals.dns_evictions - since.dns_evictions),
             rows_written: count(exported.rows),
-            coverage_s: (to - from) / 1_000_000_000,
+            coverage_s: (to_ns - from_ns) / 1_000_000_000,
             link_up: None,
-            clock_step_us: end.tally.step_back_ns / 1_000,
+            clock_step_us: step_back_ns / 1_000,
             balance_error: balance(
                 before.packets,
                 seen.packets,

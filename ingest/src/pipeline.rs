@@ -9,9 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 use indicatif::{ProgressBar, ProgressStyle};
+use schemas::store::layout::check_sensor;
 use schemas::store::{Input, Publisher, Store, StoreError};
 
-use crate::block::Block;
+use crate::block::{Block, Time};
 use crate::config::{IngestArgs, Settings};
 use crate::error::IngestError;
 use crate::flow::Open;
@@ -39,6 +40,7 @@ impl Outbox for Sender<Delivery> {
 /// Turns captures into a store's rows. Publishes all of it or nothing.
 pub fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     let settings = args.settings();
+    check_sensor(&settings.sensor)?;
     let inputs = fingerprints(&args.read)?;
     refuse_twins(&inputs, args.again)?;
     let pool = Pool::new(BLOCKS_WAITING * 2);
@@ -242,7 +244,10 @@ fn nothing_seen(paths: &[PathBuf]) -> IntervalEnd {
     let now = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
     let name = paths.first().and_then(|path| path.file_name()).unwrap_or_default();
     IntervalEnd {
-        tally: Tally { span: Some((now, now)), ..Tally::default() },
+        tally: Tally {
+            time: Time { from_ns: now, to_ns: now, step_back_ns: 0 },
+            ..Tally::default()
+        },
         open: Open::default(),
         entries: 0,
         totals: Totals::default(),

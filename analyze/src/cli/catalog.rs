@@ -79,6 +79,9 @@ pub(crate) struct BuildArgs {
     /// Kinds of networks without a vendor, instead of the shipped list
     #[arg(long, value_name = "FILE")]
     network_kinds: Option<PathBuf>,
+    /// Write the tables alone, without the rules: the form that ships in the source tree
+    #[arg(long)]
+    tables_only: bool,
     /// File to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -101,7 +104,11 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Done> {
         }
         Command::Build(args) => {
             let catalog = Catalog::build(&inputs(args))?;
-            catalog.write(&args.out)?;
+            if args.tables_only {
+                catalog.write_tables(&args.out)?;
+            } else {
+                catalog.write(&args.out)?;
+            }
             writeln!(out, "{}\n", args.out.display())?;
             show(catalog.snapshot(), &mut out)?;
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
 
-use crate::block::{Block, BlockParts, FrameRef, Memory, Seen};
+use crate::block::{Block, BlockParts, FrameRef, Memory, Seen, Time};
 use crate::decode::lane_hash;
 use crate::frame::Frame;
 use crate::source::container::{Format, Stop};
@@ -111,6 +111,11 @@ impl Tagger {
                 }
                 parts.interval = interval;
             }
+            parts.time = parts.time.join(Time {
+                from_ns: at.ts_ns,
+                to_ns: at.ts_ns,
+                step_back_ns: self.clock.saturating_sub(at.ts_ns),
+            });
             let start = at.offset as usize;
             let bytes = memory.bytes().get(start..start + at.captured as usize).unwrap_or_default();
             let frame = Frame { bytes, original: at.original, ts_ns: at.ts_ns, link: at.link };
@@ -132,6 +137,7 @@ impl Tagger {
             sequence: self.sequence,
             interval: self.interval,
             seen: vec![Seen::default(); self.lanes],
+            time: Time::NONE,
             interface: Arc::clone(out.interface),
             frames: out.pool.frames(),
         }

@@ -157,3 +157,25 @@ fn names_asked_before_are_on_the_flow() {
         assert!(parts.iter().all(|row| row.contains_key("dns_names")), "{key} {parts:?}");
     }
 }
+
+#[test]
+fn the_ledger_of_the_day_is_the_same_for_any_number_of_lanes() {
+    let lab = Lab::new();
+    let plan = Plan::national_day(SEED);
+    let path = write(&lab, &plan);
+    let first_us = plan.truth().iter().map(|flow| flow.first_ns / 1_000).min().unwrap();
+    for lanes in [1, 2, 4, 8] {
+        let (outcome, _) = flows_of(std::slice::from_ref(&path), |args| args.lanes = Some(lanes));
+        let ledger = &outcome.written.ledger;
+        let sum =
+            |column: fn(&schemas::ledger::LedgerRow) -> i64| ledger.iter().map(column).sum::<i64>();
+        assert_eq!(
+            sum(|row| row.packets_seen),
+            sum(|row| row.exported) + sum(|row| row.ignored_arp + row.ignored_non_ip)
+        );
+        assert!(
+            ledger.iter().all(|row| row.ts_start.0 >= first_us - 3_600_000_000 && row.ts_end >= row.ts_start),
+            "{lanes} lanes: a row lies outside the day"
+        );
+    }
+}
