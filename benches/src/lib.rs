@@ -1,1 +1,8 @@
-//! Placeholder.
+//! The proof's own tools: what it costs to read a capture, by whom it was read, and whether the books of a store close.
+//!
+//! Nothing here ships. Seeded traffic itself is the probe's, in `ingest::source::synthetic`, so that the demo can play it, too.
+
+pub mod balance;
+pub mod cpu;
+pub mod peer;
+pub mod walk;

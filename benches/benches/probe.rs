@@ -1,0 +1,203 @@
+//! What each step of the probe costs for one packet, apart from all others.
+//!
+//! Each group says which decision it informs. Figures are for one thread; look at how they stand to each other, for machines differ.
+//! `cargo bench -p benches --no-default-features` takes less than a minute and does not build the SQL engine.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark that cannot be set up should stop at once"
+)]
+
+use std::hint::black_box;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use ingest::block::Block;
+use ingest::decode::decode;
+use ingest::flow::{Arrival, Endpoint, Ends, Entry, Export, FlowKey, FlowTable, Limits, Reason};
+use ingest::frame::{Frame, LinkType};
+use ingest::names;
+use ingest::observation::Observation;
+use ingest::source::synthetic::{Bulk, Plan, Version};
+use ingest::source::{FileSource, Pool, Tagger};
+
+const SEED: u64 = 7;
+/// Packets a lane looks up together.
+const GROUP: usize = 32;
+/// Lookups in one measured pass.
+const LOOKUPS: usize = 100_000;
+
+/// Blocks of a capture as the probe's reader makes them.
+fn blocks(packets: u64) -> Vec<Block> {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    Bulk::new(SEED, packets).write_pcap(file.as_file()).expect("room for it");
+    let mut source = FileSource::open(file.path(), &Pool::new(64)).expect("a capture");
+    let (mut tagger, mut blocks) = (Tagger::new(1), Vec::new());
+    loop {
+        let next = source.read(&mut tagger);
+        if next.is_empty() {
+            return blocks;
+        }
+        blocks.extend(next);
+    }
+}
+
+/// Nanoseconds for each packet from frame to observation. Decides whether headers are worth parsing in groups or with SIMD: only while this is a
+/// large part of what the table costs.
+fn decoding(c: &mut Criterion) {
+    let blocks = blocks(10_000);
+    let frames: Vec<Frame<'_>> = blocks.iter().flat_map(Block::frames).collect();
+    let mut group = c.benchmark_group("decode");
+    group.throughput(Throughput::Elements(frames.len() as u64));
+    group.bench_function("bulk", |b| {
+        b.iter(|| frames.iter().filter(|frame| decode(black_box(frame)).is_ok()).count());
+    });
+    group.finish();
+}
+
+/// Takes records and keeps none.
+struct Nobody;
+
+impl Export for Nobody {
+    fn export(&mut self, entry: &mut Entry, _: Reason) {
+        black_box(entry.packets());
+    }
+}
+
+/// A packet of flow `number`, as decoding would give it.
+fn observation(number: u32) -> Observation {
+    let end = |address: Ipv4Addr, port: u16| {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&address.octets());
+        Endpoint { address: bytes, port }
+    };
+    let from = end(Ipv4Addr::from_bits(0x0a00_0000 | number), 40_000);
+    let to = end(Ipv4Addr::from_bits(0xc612_0000 | number >> 7), 443);
+    let (key, forward) = FlowKey::of(&Ends { from, to, ip_proto: 17, ip_version: 4 });
+    Observation {
+        key,
+        tcp_flags: 0,
+        bits: u8::from(forward) * Observation::FORWARD,
+        ts_ns: 1,
+        ip_bytes: 1_500,
+        wire_bytes: 1_514,
+        payload_bytes: 1_472,
+        payload_at: 0,
+    }
+}
+
+/// A table with flows in it.
+fn filled(flows: u32) -> FlowTable {
+    let limits = Limits {
+        active_timeout_ns: 60_000_000_000,
+        idle_timeout_ns: 30_000_000_000,
+        flows_max: 1 << 20,
+    };
+    let mut table = FlowTable::new(limits, SEED);
+    for number in 0..flows {
+        let observation = observation(number);
+        let hash = table.hash(&observation.key);
+        table.observe(&observation, Arrival { hash, clock: 1, place: None }, &mut Nobody);
+    }
+    table
+}
+
+/// Packets of these flows: every flow in turn, none near the one before.
+fn shuffled(flows: u32) -> Vec<Observation> {
+    let mut number = 0_u32;
+    let mut next = || {
+        // A full period of a linear congruence.
+        number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        u32::try_from((u64::from(number) * u64::from(flows)) >> 32).unwrap_or(0)
+    };
+    (0..LOOKUPS).map(|_| observation(next())).collect()
+}
+
+/// Nanoseconds for each packet to find its flow and count, keys in no order: one packet after the other, and as a lane does it, a group first looked
+/// up and then counted. Decides how the table is laid out and how large a group is: the price must not leap when the flows leave the cache.
+fn looking_up(c: &mut Criterion) {
+    let mut group = c.benchmark_group("table");
+    group.throughput(Throughput::Elements(LOOKUPS as u64)).sample_size(20);
+    for flows in [1_000, 100_000, 1_000_000] {
+        let (mut table, packets) = (filled(flows), shuffled(flows));
+        for size in [1, GROUP] {
+            let name = if size == 1 { "alone" } else { "grouped" };
+            group.bench_function(BenchmarkId::new(name, flows), |b| {
+                b.iter(|| packets.chunks(size).for_each(|packets| count(&mut table, packets)));
+            });
+        }
+        assert_eq!(table.len(), flows as usize);
+    }
+    group.finish();
+}
+
+/// Counts a group as a lane does.
+fn count(table: &mut FlowTable, packets: &[Observation]) {
+    let mut arrivals = [Arrival { hash: 0, clock: 2, place: None }; GROUP];
+    for (arrival, packet) in arrivals.iter_mut().zip(packets) {
+        arrival.hash = table.hash(&packet.key);
+    }
+    if packets.len() > 1 {
+        for (arrival, packet) in arrivals.iter_mut().zip(packets) {
+            arrival.place = table.find(&packet.key, arrival.hash);
+        }
+    }
+    for (arrival, packet) in arrivals.iter().zip(packets) {
+        black_box(table.observe(packet, *arrival, &mut Nobody).1);
+    }
+}
+
+/// Payloads of a plan that a reader takes to be of its kind.
+fn payloads(plan: &Plan, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
+    let mut payloads = Vec::new();
+    for planned in plan.frames() {
+        let frame = Frame {
+            bytes: &planned.bytes,
+            original: planned.original_length,
+            ts_ns: planned.ts_ns,
+            link: LinkType::Ethernet,
+        };
+        let Ok(decoded) = decode(&frame) else { continue };
+        let payload = &frame.bytes[usize::from(decoded.observation.payload_at)..];
+        if decoded.observation.payload_at != 0 && is_wanted(payload) {
+            payloads.push(payload.to_vec());
+        }
+    }
+    assert!(payloads.len() >= 100, "{}", payloads.len());
+    payloads
+}
+
+/// Nanoseconds for each name read. Decides which packets may be offered to the readers of names: a hello comes once a connection and can afford
+/// what a packet cannot.
+fn reading_names(c: &mut Criterion) {
+    let mut group = c.benchmark_group("names");
+    let hellos = payloads(&Plan::hellos(SEED, Version::Tls13, 500), |payload| {
+        names::of_tcp(payload).is_some()
+    });
+    group.throughput(Throughput::Elements(hellos.len() as u64));
+    group.bench_function("hello", |b| {
+        b.iter(|| hellos.iter().filter(|hello| names::of_tcp(black_box(hello)).is_some()).count());
+    });
+    let messages = payloads(&Plan::national_day(SEED), |payload| {
+        names::dns::message(payload).is_some_and(|message| message.query.contains('.'))
+    });
+    group.throughput(Throughput::Elements(messages.len() as u64));
+    group.bench_function("dns", |b| {
+        b.iter(|| {
+            let read = messages.iter().filter_map(|bytes| names::dns::message(black_box(bytes)));
+            read.count()
+        });
+    });
+    group.finish();
+}
+
+fn settings() -> Criterion {
+    Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(3))
+}
+
+criterion_group! { name = probe; config = settings(); targets = decoding, looking_up, reading_names }
+criterion_main!(probe);

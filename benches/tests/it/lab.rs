@@ -1,0 +1,91 @@
+//! A folder with a capture and a store, questions to the store, and tools that may be missing.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use analyze::catalog::Catalog;
+use analyze::session::{Limits, Session};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use ingest::source::synthetic::Plan;
+use ingest::{IngestArgs, Outcome};
+use schemas::store::Store;
+use tempfile::TempDir;
+
+/// Seed of the national day.
+pub(crate) const SEED: u64 = 2014;
+/// The scenario's clients.
+const INSIDE: [&str; 4] = ["10.0.0.0/8", "100.64.0.0/10", "2001:db8::/32", "fe80::/10"];
+
+/// Cells of a row as text; null is `None`.
+pub(crate) type Row = Vec<Option<String>>;
+
+pub(crate) struct Lab {
+    folder: TempDir,
+}
+
+impl Lab {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes the capture of a plan.
+    pub(crate) fn write(&self, plan: &Plan) -> PathBuf {
+        let path = self.path("plan.pcap");
+        plan.write_pcap(File::create(&path).unwrap()).unwrap();
+        path
+    }
+
+    pub(crate) fn args(&self, capture: PathBuf) -> IngestArgs {
+        let mut args = IngestArgs::of(vec![capture], self.path("store"));
+        args.sensor = Some("lab".to_owned());
+        args.inside = INSIDE.iter().map(|network| network.parse().unwrap()).collect();
+        args
+    }
+
+    /// Ingests a plan; the books must close.
+    pub(crate) fn ingest(&self, plan: &Plan) -> Outcome {
+        let outcome = ingest::run(&self.args(self.write(plan))).unwrap();
+        assert!(outcome.is_complete(), "{outcome}");
+        outcome
+    }
+
+    /// Asks the store under the shipped catalog.
+    pub(crate) fn ask(&self, sql: &str) -> Vec<Row> {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let batches = runtime.block_on(async {
+            let store = Store::open(self.path("store")).unwrap();
+            let catalog = Arc::new(Catalog::shipped().unwrap());
+            let session = Session::open(&store, catalog, &Limits::default()).await.unwrap();
+            session.collect(sql).await.unwrap()
+        });
+        let mut rows = Vec::new();
+        for batch in &batches {
+            let options = FormatOptions::default();
+            let columns: Vec<_> = batch.columns().iter().collect();
+            let texts: Vec<_> = columns
+                .iter()
+                .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
+                .collect();
+            for row in 0..batch.num_rows() {
+                let cells = columns.iter().zip(&texts);
+                let cells = cells.map(|(column, text)| {
+                    column.is_valid(row).then(|| text.value(row).to_string())
+                });
+                rows.push(cells.collect());
+            }
+        }
+        rows
+    }
+}
+
+/// Says that a test cannot be done here; fails where all tools are required.
+pub(crate) fn skip(test: &str, why: &str) {
+    let required = std::env::var_os("OUTFLOW_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+    assert!(!required, "{test} cannot be skipped here: {why}");
+    eprintln!("SKIPPED {test}: {why}");
+}

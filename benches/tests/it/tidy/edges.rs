@@ -1,0 +1,68 @@
+//! Clocks, threads, the environment and raw memory stay at the edges, where they are expected.
+
+use crate::tidy::lexer::{line_of, words};
+use crate::tidy::tree::{product, sources};
+use crate::tidy::{Exemption, judge};
+
+/// Words that reach for the machine.
+const REACHES: [&str; 11] = [
+    "Instant::now",
+    "SystemTime::now",
+    "std::env",
+    "env::var",
+    "env::args",
+    "thread::spawn",
+    "thread::scope",
+    "thread::sleep",
+    "tokio::spawn",
+    "spawn_blocking",
+    "available_parallelism",
+];
+
+const EDGES: &[Exemption] = &[
+    ("ingest/src/config.rs", "configuration: the number of processors is a default"),
+    ("ingest/src/pipeline.rs", "the one place with threads; names a run by the clock"),
+    ("analyze/src/cli/shell.rs", "command line: tells how long a query took, keeps a history"),
+    ("analyze/src/session.rs", "a query's deadline, and as many partitions as processors"),
+];
+
+/// Words that open a connection.
+const SOCKETS: [&str; 4] = ["TcpStream", "TcpListener", "UdpSocket", "UnixStream"];
+
+#[test]
+fn the_machine_is_reached_for_at_the_edges() {
+    let mut broken = Vec::new();
+    for source in product() {
+        for reach in REACHES {
+            for at in words(&source.shipped, reach) {
+                let line = line_of(&source.text, at);
+                broken.push((source.path.clone(), format!("{line}: {reach}")));
+            }
+        }
+    }
+    judge("only edges reach for clock, threads and environment", &broken, EDGES);
+}
+
+#[test]
+fn nobody_opens_a_connection() {
+    let mut broken = Vec::new();
+    for source in product() {
+        for socket in SOCKETS {
+            for at in words(&source.shipped, socket) {
+                broken.push((source.path.clone(), format!("{}", line_of(&source.text, at))));
+            }
+        }
+    }
+    judge("files in, files out: no file opens a socket", &broken, &[]);
+}
+
+#[test]
+fn unsafe_has_one_door() {
+    let mut broken = Vec::new();
+    for source in sources().iter().filter(|source| source.path != "ingest/src/source/sys.rs") {
+        for at in words(&source.code, "unsafe") {
+            broken.push((source.path.clone(), format!("{}", line_of(&source.text, at))));
+        }
+    }
+    judge("unsafe code is in ingest/src/source/sys.rs only", &broken, &[]);
+}
