@@ -1,7 +1,7 @@
 //! The probe: blocks → frames → observations → flow records → Parquet.
 //!
 //! The core (decode, names, flow, lane) reads no clock, opens nothing and cannot fail; it can only decline, with a reason that is counted. Threads, files
-//! and the clock of the machine are in [`mod@pipeline`], [`source`] and the binary.
+//! and the clock of the machine are in `pipeline.rs`, [`source`] and the binary.
 
 pub mod block;
 pub mod config;
