@@ -10,6 +10,8 @@ use crate::observation::{Observation, tcp};
 
 /// How long after its close a connection waits for stragglers (Zeek's `tcp_close_delay`).
 const LINGER_NS: i64 = 5_000_000_000;
+/// Flows for which address space is taken at once, so that a usual table never moves.
+const RESERVED: usize = 1 << 20;
 /// Flows compared when one must go.
 const EVICTION_SAMPLE: usize = 16;
 
@@ -102,9 +104,9 @@ impl FlowTable {
     /// An empty table; `seed` keeps chosen keys from colliding and changes no result.
     pub fn new(limits: Limits, seed: u64) -> Self {
         Self {
-            index: HashTable::with_capacity(limits.flows_max),
+            index: HashTable::with_capacity(limits.flows_max.min(RESERVED)),
             // Address space only; memory follows as flows come.
-            slab: Vec::with_capacity(limits.flows_max),
+            slab: Vec::with_capacity(limits.flows_max.min(RESERVED)),
             free: Vec::new(),
             wheel: Wheel::default(),
             limits,
