@@ -29,6 +29,15 @@ pub struct FrameRef {
 
 const _: () = assert!(size_of::<FrameRef>() <= 24);
 
+impl FrameRef {
+    /// The frame in the memory it lies in.
+    pub fn frame<'a>(&self, memory: &'a [u8]) -> Frame<'a> {
+        let start = self.offset as usize;
+        let bytes = memory.get(start..start + self.captured as usize).unwrap_or_default();
+        Frame { bytes, original: self.original, ts_ns: self.ts_ns, link: self.link }
+    }
+}
+
 /// Memory that frames lie in.
 pub trait Memory: Send + Sync {
     /// The bytes that [`FrameRef::offset`] counts in.
@@ -132,10 +141,7 @@ impl Block {
 
     /// The frame that a reference names.
     pub fn frame(&self, at: &FrameRef) -> Frame<'_> {
-        let start = at.offset as usize;
-        let bytes =
-            self.memory.bytes().get(start..start + at.captured as usize).unwrap_or_default();
-        Frame { bytes, original: at.original, ts_ns: at.ts_ns, link: at.link }
+        at.frame(self.memory.bytes())
     }
 
     /// All frames.

@@ -116,10 +116,7 @@ impl Tagger {
                 to_ns: at.ts_ns,
                 step_back_ns: self.clock.saturating_sub(at.ts_ns),
             });
-            let start = at.offset as usize;
-            let bytes = memory.bytes().get(start..start + at.captured as usize).unwrap_or_default();
-            let frame = Frame { bytes, original: at.original, ts_ns: at.ts_ns, link: at.link };
-            let lane = self.lane(&frame);
+            let lane = self.lane(&at.frame(memory.bytes()));
             if let Some(seen) = parts.seen.get_mut(usize::from(lane)) {
                 seen.packets += 1;
                 seen.wire_bytes += u64::from(at.original);

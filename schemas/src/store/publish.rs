@@ -6,7 +6,6 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
@@ -292,9 +291,4 @@ fn sync_folder(path: &Path) -> Result<(), StoreError> {
 
 fn software() -> String {
     concat!("outflow ", env!("CARGO_PKG_VERSION")).to_owned()
-}
-
-/// The table of this name.
-pub fn table_named(name: &str) -> Option<Arc<Table>> {
-    crate::TABLES.iter().find(|table| table.name == name).map(|table| Arc::new(**table))
 }
