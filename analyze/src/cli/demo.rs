@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::catalog::Catalog;
 use crate::cli::engine::{EngineArgs, block_on};
 use crate::cli::exit::{Done, usage};
-use crate::cli::ingest::{self, Plan, TruthFlow};
+use crate::cli::ingest::{self, INSIDE, Plan, TruthFlow};
 use crate::cli::report::make;
 use crate::output::printable::width;
 use crate::report::{Balance, Day, grouped, octets, place_name, typed_rows};
@@ -22,8 +22,6 @@ use crate::report::{Balance, Day, grouped, octets, place_name, typed_rows};
 const SEED: u64 = 2014;
 const DATE: &str = "2014-09-22";
 const ZONE: &str = "Asia/Taipei";
-/// The scenario's clients.
-const INSIDE: &[&str] = &["10.0.0.0/8", "100.64.0.0/10", "2001:db8::/32", "fe80::/10"];
 /// Marks a folder as one that a demo made and may replace.
 const MARK: &str = ".outflow-demo";
 const CELLS: &str = include_str!("../../sql/reports/demo_cells.sql");
@@ -84,7 +82,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Done> {
     )?;
     out.flush()?;
     let root = args.out.join("store");
-    let ingested = ingest::captures(&[capture], &root, ("demo", INSIDE))?;
+    let ingested = ingest::captures(&[capture], &root, ("demo", &INSIDE))?;
     let store = Store::open(&root)?;
     let catalog = args.engine.catalog()?;
     let cells: Vec<Cell> = block_on(async {

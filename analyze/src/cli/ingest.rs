@@ -6,7 +6,7 @@ use ingest::{IngestArgs, Prefix};
 
 use crate::cli::exit::{Done, usage};
 
-pub(crate) use ingest::source::synthetic::{Plan, TruthFlow};
+pub(crate) use ingest::source::synthetic::{INSIDE, Plan, TruthFlow};
 
 /// The probe's own arguments; both programs share one definition.
 pub(crate) type Args = IngestArgs;

@@ -8,15 +8,13 @@ use std::sync::Arc;
 use analyze::catalog::Catalog;
 use analyze::session::{Limits, Session};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use ingest::source::synthetic::Plan;
+use ingest::source::synthetic::{INSIDE, Plan};
 use ingest::{IngestArgs, Outcome};
 use schemas::store::Store;
 use tempfile::TempDir;
 
 /// Seed of the national day.
 pub(crate) const SEED: u64 = 2014;
-/// The scenario's clients.
-const INSIDE: [&str; 4] = ["10.0.0.0/8", "100.64.0.0/10", "2001:db8::/32", "fe80::/10"];
 
 /// Cells of a row as text; null is `None`.
 pub(crate) type Row = Vec<Option<String>>;

@@ -28,4 +28,4 @@ pub use bulk::{Bulk, LongFlow, Written};
 pub use place::Expected;
 pub use plan::{Plan, PlannedFrame};
 pub use tls::Version;
-pub use truth::{Cell, DAY_START_NS, TruthFlow, Volume, vendor_country};
+pub use truth::{Cell, DAY_START_NS, INSIDE, TruthFlow, Volume, vendor_country};

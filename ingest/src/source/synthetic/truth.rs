@@ -10,6 +10,9 @@ use std::net::IpAddr;
 
 use crate::source::synthetic::place::Expected;
 
+/// Networks of the scenario's clients: the inside.
+pub const INSIDE: [&str; 4] = ["10.0.0.0/8", "100.64.0.0/10", "2001:db8::/32", "fe80::/10"];
+
 /// Midnight of the national day in Taipei: 2014-09-22T00:00:00+08:00.
 pub const DAY_START_NS: i64 = 1_411_315_200_000_000_000;
 
