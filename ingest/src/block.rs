@@ -44,6 +44,30 @@ pub trait Memory: Send + Sync {
     fn bytes(&self) -> &[u8];
 }
 
+/// Frames in memory that nobody has walked yet: the capture thread hands them over untouched, the lane walks them.
+pub trait Unwalked: Send {
+    /// Frames in it, as the kernel counted them.
+    fn packets(&self) -> u64;
+    /// Finds the frames, all for `lane`; `frames` is an empty side array to fill.
+    fn walk(self: Box<Self>, lane: u8, frames: Vec<FrameRef>) -> Walk;
+}
+
+/// What a walk over frames found.
+pub struct Walk {
+    /// Where the frames lie; goes back to its owner when it is dropped.
+    pub memory: Arc<dyn Memory>,
+    /// The frames, in order of arrival.
+    pub frames: Vec<FrameRef>,
+    /// Frames longer than the interface can carry: merged segments.
+    pub super_frames: u64,
+}
+
+impl fmt::Debug for Walk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Walk").field("frames", &self.frames.len()).finish_non_exhaustive()
+    }
+}
+
 /// Frames and octets that the reader of the source gave to one lane: the ledger's first term.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {

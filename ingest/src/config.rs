@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::direction::{Inside, Prefix};
 use crate::flow::Limits;
+use crate::source::live::Fanout;
 
 /// Lanes at most.
 pub const LANES_MAX: usize = 64;
@@ -15,8 +16,14 @@ pub const LANES_MAX: usize = 64;
 #[derive(Debug, Clone, Args)]
 pub struct IngestArgs {
     /// Capture files: pcap or pcapng, plain, .gz or .zst; - is the standard input. Several are read in order of their first packet
-    #[arg(short = 'r', long = "read", value_name = "FILE", required = true, num_args = 1..)]
+    #[arg(short = 'r', long = "read", value_name = "FILE", num_args = 1.., required_unless_present = "interface", conflicts_with = "interface")]
     pub read: Vec<PathBuf>,
+    /// Of a capture from an interface.
+    #[command(flatten)]
+    pub live: LiveArgs,
+    /// Count only what matches, as with tcpdump: host 192.0.2.1 and not port 22
+    #[arg(value_name = "FILTER", trailing_var_arg = true)]
+    pub filter: Vec<String>,
     /// Folder of the store; made where there is none
     #[arg(long, value_name = "DIR")]
     pub store: PathBuf,
@@ -46,11 +53,114 @@ pub struct IngestArgs {
     pub quiet: bool,
 }
 
+/// Arguments of a capture from an interface.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Live capture")]
+pub struct LiveArgs {
+    /// Capture from this interface until told to stop (SIGINT, SIGTERM)
+    #[arg(short, long, value_name = "IFACE")]
+    pub interface: Option<String>,
+    /// What reads the packets: ring (TPACKET_V3), xdp (AF_XDP), or pnet (portable, slow, drops uncounted)
+    #[arg(long, value_name = "KIND", value_enum, default_value_t)]
+    pub source: SourceKind,
+    /// Memory of each lane's ring, MiB
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub ring_mb: u32,
+    /// Memory of a block of the ring, KiB; a power of two
+    #[arg(long, value_name = "KIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(4..=65_536))]
+    pub block_kb: u32,
+    /// A block that is not full is handed over after this long
+    #[arg(long, value_name = "TIME", default_value = "20ms", value_parser = duration_ns)]
+    pub retire: i64,
+    /// How packets are shared out over the lanes: hosts (pair of addresses, through VLAN and MPLS) or hash (the kernel's)
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    pub fanout: Fanout,
+    /// Number of the fan-out group [default: from the process id]
+    #[arg(long, value_name = "N")]
+    pub fanout_group: Option<u16>,
+    /// Do not put the interface into promiscuous mode
+    #[arg(short = 'p', long)]
+    pub no_promiscuous: bool,
+    /// Filter in the kernel: cheaper, but what it rejects is not counted
+    #[arg(long)]
+    pub kernel_filter: bool,
+    /// Open an interface with AF_XDP even if it carries this host's own traffic
+    #[arg(long)]
+    pub force: bool,
+    /// Publish what is finished this often
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration_ns)]
+    pub rotate: i64,
+    /// Disk that unpublished rows may take, MiB; beyond it the oldest are dropped and counted
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub spool_mb: u32,
+    /// Serve counters for Prometheus here: an address on the loopback, or the path of a unix socket
+    #[arg(long, value_name = "ADDR")]
+    pub metrics: Option<String>,
+    /// Show packets, bits, flows and drops every second
+    #[arg(long)]
+    pub stats: bool,
+    /// Confine the process once its sockets are open: require, try, or off
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    pub sandbox: Sandbox,
+    /// User to become once the sockets are open, when started as root
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+}
+
+impl Default for LiveArgs {
+    fn default() -> Self {
+        Self {
+            interface: None,
+            source: SourceKind::Ring,
+            ring_mb: 64,
+            block_kb: 1024,
+            retire: 20_000_000,
+            fanout: Fanout::Hosts,
+            fanout_group: None,
+            no_promiscuous: false,
+            kernel_filter: false,
+            force: false,
+            rotate: 300_000_000_000,
+            spool_mb: 1024,
+            metrics: None,
+            stats: false,
+            sandbox: Sandbox::Try,
+            user: None,
+        }
+    }
+}
+
+/// What reads the packets of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum SourceKind {
+    /// TPACKET_V3 rings.
+    #[default]
+    Ring,
+    /// AF_XDP.
+    Xdp,
+    /// pnet's datalink channel.
+    Pnet,
+}
+
+/// How much confinement is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Sandbox {
+    /// Fail where it cannot be had in full.
+    Require,
+    /// As much as this kernel gives; says what.
+    #[default]
+    Try,
+    /// None.
+    Off,
+}
+
 impl IngestArgs {
     /// Arguments with all defaults, for programs that ingest.
     pub fn of(read: Vec<PathBuf>, store: PathBuf) -> Self {
         Self {
             read,
+            live: LiveArgs::default(),
+            filter: Vec::new(),
             store,
             sensor: None,
             active_timeout: 60_000_000_000,

@@ -14,6 +14,7 @@ pub mod frame;
 pub mod hint;
 pub mod lane;
 pub mod ledger;
+pub mod metrics;
 pub mod names;
 pub mod observation;
 pub mod outcome;

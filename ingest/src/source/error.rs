@@ -26,6 +26,27 @@ pub enum SourceError {
         /// Its first octets.
         begins: String,
     },
+    /// The interface cannot be opened.
+    #[error("could not capture on {interface:?}: {what}")]
+    Interface {
+        /// Its name.
+        interface: String,
+        /// What failed, and the remedy.
+        what: String,
+        /// The kernel's word.
+        source: io::Error,
+    },
+    /// The request does not fit the interface.
+    #[error("cannot capture on {interface:?}: {why}")]
+    Unfit {
+        /// Its name.
+        interface: String,
+        /// Why not, and what to do.
+        why: String,
+    },
+    /// The interface was deleted while it was read.
+    #[error("the interface {0:?} is gone")]
+    Gone(String),
 }
 
 /// A source that could be read in part: what came before is kept.

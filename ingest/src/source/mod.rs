@@ -2,6 +2,7 @@
 
 mod container;
 mod error;
+pub mod live;
 mod pcap;
 mod pcapng;
 mod reader;
