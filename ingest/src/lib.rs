@@ -23,6 +23,7 @@ pub mod record;
 mod resolution;
 mod sink;
 pub mod source;
+pub mod watch;
 
 use std::process::ExitCode;
 

@@ -156,7 +156,9 @@ fn flow(
                     style: RowStyle {
                         sensor: Arc::clone(&settings.sensor),
                         inside: settings.inside.clone(),
+                        interface: None,
                     },
+                    interface: None,
                 },
                 deliver.clone(),
             );
@@ -188,7 +190,7 @@ fn work(mut lane: Lane<Sender<Delivery>>, messages: &Receiver<Message>) {
                     return;
                 }
             }
-            Message::End(sequence) => return lane.finish(sequence),
+            Message::End(sequence) => return lane.finish(sequence, None),
         }
     }
 }
@@ -252,6 +254,7 @@ fn nothing_seen(paths: &[PathBuf]) -> IntervalEnd {
         entries: 0,
         totals: Totals::default(),
         interface: name.to_string_lossy().into(),
+        watch: None,
     }
 }
 

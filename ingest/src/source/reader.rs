@@ -135,6 +135,7 @@ impl Tagger {
             interval: self.interval,
             seen: vec![Seen::default(); self.lanes],
             time: Time::NONE,
+            super_frames: 0,
             interface: Arc::clone(out.interface),
             frames: out.pool.frames(),
         }
