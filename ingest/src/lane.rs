@@ -180,6 +180,16 @@ impl<O: Outbox> Lane<O> {
         }
     }
 
+    /// What was counted since the interval began.
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The flow table.
+    pub const fn table(&self) -> &FlowTable {
+        &self.table
+    }
+
     /// Takes a block; `false` when the writer is gone.
     pub fn take(&mut self, block: &Block) -> bool {
         if self.interval.is_some_and(|interval| interval != block.interval) {
@@ -215,6 +225,8 @@ impl<O: Outbox> Lane<O> {
     pub fn at(&mut self, tick: &Tick) -> bool {
         if tick.clock_ns > self.clock {
             self.advance(tick.clock_ns, None);
+        } else if tick.clock_ns < self.clock.saturating_sub(STEP_BACK_NS) {
+            self.begin_anew(tick.clock_ns);
         }
         self.desk.draft.sequence = tick.sequence;
         self.desk.draft.clock = self.clock;

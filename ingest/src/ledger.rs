@@ -9,7 +9,7 @@ use crate::block::{Seen, Time};
 use crate::flow::Open;
 use crate::observation::Observation;
 use crate::record::{count, micros};
-use crate::watch::Watch;
+use crate::watch::{Note, Watch};
 
 /// What a lane counted since the interval began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +151,30 @@ impl Account {
         row
     }
 
+    /// The row of something that happened: nothing is counted in it.
+    pub fn note(&self, note: &Note) -> LedgerRow {
+        let nothing = IntervalEnd {
+            tally: Tally::default(),
+            open: self.open,
+            entries: 0,
+            totals: self.totals,
+            interface: Arc::clone(&note.interface),
+            watch: None,
+        };
+        let mut row = self.clone().count(&nothing, &Exported::default());
+        row.kind = note.kind;
+        row.ts_start = micros(note.from_ns);
+        row.ts_end = micros(note.to_ns);
+        row.coverage_s = 0;
+        row.link_up = Some(note.link_up);
+        row.clock_step_us = note.clock_step_ns / 1_000;
+        row.detail = Some(note.detail.as_str().into());
+        (row.open_start, row.open_end) = (0, 0);
+        (row.wire_open_start, row.wire_open_end) = (0, 0);
+        (row.ip_open_start, row.ip_open_end) = (0, 0);
+        row
+    }
+
     /// The terms of every source.
     fn count(&mut self, end: &IntervalEnd, exported: &Exported) -> LedgerRow {
         let before = std::mem::replace(&mut self.open, end.open);
@@ -221,7 +245,7 @@ impl Account {
             open_lost: None,
             wire_open_lost: None,
             ip_open_lost: None,
-            coverage_s: (to_ns - from_ns) / 1_000_000_000,
+            coverage_s: to_ns.saturating_sub(from_ns) / 1_000_000_000,
             link_up: None,
             clock_step_us: step_back_ns / 1_000,
             kernel_balance_error: None,

@@ -14,6 +14,7 @@ pub mod frame;
 pub mod hint;
 pub mod lane;
 pub mod ledger;
+mod live;
 pub mod metrics;
 pub mod names;
 pub mod observation;
@@ -23,6 +24,8 @@ pub mod record;
 mod resolution;
 mod sink;
 pub mod source;
+mod strays;
+mod total;
 pub mod watch;
 
 use std::process::ExitCode;

@@ -1,5 +1,7 @@
 //! What the capture thread knows of an interval that no lane can know: the kernel's counters, the interface, the machine's clock.
 
+use std::sync::Arc;
+
 use schemas::ledger::LedgerRow;
 
 use crate::record::{count, micros};
@@ -39,6 +41,10 @@ pub struct Watch {
     pub timestamp_source: &'static str,
     /// Whether the kernel filters, so that what it rejects is not known.
     pub kernel_filters: bool,
+    /// Of the packets handed over, those for which the lane's queue had no room.
+    pub queue_drops: u64,
+    /// Whether what is finished is to be published after this interval.
+    pub rotates: bool,
 }
 
 impl Watch {
@@ -75,6 +81,9 @@ impl Watch {
         row.nic_rx_dropped = nic(|nic| nic.dropped);
         row.nic_rx_errors = nic(|nic| nic.errors);
         row.ring_pending = self.pending();
+        row.queue_drops = count(self.queue_drops - before.map_or(0, |watch| watch.queue_drops));
+        // The lane never saw those.
+        row.packets_seen += row.queue_drops;
         if let (Some(packets), Some(drops), Some(pending)) =
             (row.kernel_packets, row.kernel_drops, row.ring_pending)
         {
@@ -95,6 +104,8 @@ impl Watch {
 /// Something that happened on an interface, to be written into the ledger as a row of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
+    /// Where.
+    pub interface: Arc<str>,
     /// `gap`: a time in which nothing could be seen; `event`: a moment.
     pub kind: &'static str,
     /// Begin, ns since 1970 UTC.

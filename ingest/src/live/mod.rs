@@ -1,0 +1,5 @@
+//! The pipeline of an interface.
+mod capture;
+mod clock;
+mod link;
+mod work;
