@@ -3,6 +3,7 @@
 //! The core (decode, names, flow, lane) reads no clock, opens nothing and cannot fail; it can only decline, with a reason that is counted. Threads, files
 //! and the clock of the machine are in `pipeline.rs`, [`source`] and the binary.
 
+mod archive;
 pub mod block;
 pub mod config;
 pub mod decode;
