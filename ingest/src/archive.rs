@@ -15,6 +15,19 @@ const BATCH_ROWS: usize = 16_384;
 /// Files of a table that grow at the same time: a capture out of order by a day still makes one file an hour.
 const OPEN_HOURS_MAX: usize = 24;
 
+/// Rows that were finished and could not be kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// Rows of `flows`.
+    pub rows: u64,
+    /// Their packets.
+    pub packets: u64,
+    /// Octets of their frames.
+    pub wire_bytes: u64,
+    /// Their IP octets.
+    pub ip_bytes: u64,
+}
+
 /// Takes finished rows.
 pub(crate) trait Archive {
     /// A row of `flows`.
@@ -23,6 +36,19 @@ pub(crate) trait Archive {
     fn dns(&mut self, row: &DnsRow) -> Result<(), StoreError>;
     /// A row of `ledger`.
     fn ledger(&mut self, row: &LedgerRow) -> Result<(), StoreError>;
+    /// Live: what came so far is to be safe soon, and after `rotate` to be published. `provisional` are the ledger's rows if nothing came after.
+    fn cut(
+        &mut self,
+        _wall_ns: i64,
+        _provisional: Vec<LedgerRow>,
+        _rotate: bool,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+    /// Live: what could not be kept since this was last asked.
+    fn lost(&mut self) -> Lost {
+        Lost::default()
+    }
 }
 
 /// A builder of one table's batches.

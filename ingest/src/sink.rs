@@ -9,8 +9,15 @@ use schemas::store::StoreError;
 
 use crate::archive::Archive;
 use crate::lane::Delivery;
-use crate::ledger::{Account, Exported, IntervalEnd};
+use crate::ledger::{Account, Exported, IntervalEnd, Tally};
+use crate::record::count;
 use crate::resolution::Resolutions;
+use crate::strays::{Strays, is_one_way};
+use crate::total::absorb;
+use crate::watch::{Note, Watch};
+
+/// Records that wait for another lane at most: one that stands still must not fill the memory with what the others make.
+const WAITING_ROWS_MAX: usize = 262_144;
 
 /// What was written, for the operator.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +42,12 @@ struct LaneBook {
     heard: Option<u64>,
     clock: i64,
     waiting: VecDeque<Delivery>,
+    /// The row of the interval so far, if the probe died now.
+    provisional: Option<LedgerRow>,
+    /// Whether it has come since the last cut.
+    beaten: bool,
+    /// Whether the lane has ended an interval after which rows are published.
+    rotates: bool,
 }
 
 /// The writer.
@@ -42,6 +55,9 @@ pub(crate) struct Sink<A> {
     archive: A,
     lanes: Vec<LaneBook>,
     resolutions: Resolutions,
+    strays: Strays,
+    waiting_rows: usize,
+    live: bool,
     written: Written,
 }
 
@@ -62,13 +78,32 @@ impl<A: Archive> Sink<A> {
                 heard: None,
                 clock: i64::MIN,
                 waiting: VecDeque::new(),
+                provisional: None,
+                beaten: false,
+                rotates: false,
             })
             .collect();
-        Self { archive, lanes, resolutions, written: Written::default() }
+        Self {
+            archive,
+            lanes,
+            resolutions,
+            strays: Strays::default(),
+            waiting_rows: 0,
+            live: false,
+            written: Written::default(),
+        }
+    }
+
+    /// A writer that goes on for ever: it adds its ledger up, and cuts what it has every second.
+    pub(crate) fn live(archive: A, accounts: Vec<Account>, resolutions: Resolutions) -> Self {
+        Self { live: true, ..Self::new(archive, accounts, resolutions) }
     }
 
     /// Takes a delivery.
     pub(crate) fn take(&mut self, mut delivery: Delivery) -> Result<(), StoreError> {
+        if let Some(note) = delivery.note.take() {
+            return self.enter(&note);
+        }
         for resolved in delivery.resolved.drain(..) {
             self.resolutions.learn(resolved);
         }
@@ -79,17 +114,23 @@ impl<A: Archive> Sink<A> {
         let Some(book) = self.lanes.get_mut(delivery.lane) else { return Ok(()) };
         if delivery.complete {
             book.heard = Some(delivery.sequence);
-            book.clock = book.clock.max(delivery.clock);
+            // A live clock can be set back.
+            book.clock = if self.live { delivery.clock } else { book.clock.max(delivery.clock) };
         }
+        self.waiting_rows += delivery.rows.len();
         book.waiting.push_back(delivery);
         self.settle()
     }
 
     /// Writes what need wait no longer.
     fn settle(&mut self) -> Result<(), StoreError> {
-        let Some(heard) = self.lanes.iter().map(|book| book.heard).min().flatten() else {
-            return Ok(());
+        let heard = if self.waiting_rows > WAITING_ROWS_MAX {
+            // Names that the lane behind would still give are missed.
+            self.lanes.iter().filter_map(|book| book.heard).max()
+        } else {
+            self.lanes.iter().map(|book| book.heard).min().flatten()
         };
+        let Some(heard) = heard else { return Ok(()) };
         for lane in 0..self.lanes.len() {
             while let Some(delivery) = self.lanes.get_mut(lane).and_then(|book| {
                 let is_ready = book.waiting.front().is_some_and(|first| first.sequence <= heard);
@@ -104,10 +145,17 @@ impl<A: Archive> Sink<A> {
     }
 
     fn write(&mut self, lane: usize, delivery: Delivery) -> Result<(), StoreError> {
+        let is_shared = self.lanes.len() > 1;
         let Some(book) = self.lanes.get_mut(lane) else { return Ok(()) };
+        self.waiting_rows -= delivery.rows.len();
         for mut row in delivery.rows {
             self.resolutions.name(&mut row);
             book.exported.rows += 1;
+            if is_one_way(&row) {
+                book.exported.one_way += 1;
+                let is_stray = is_shared && self.strays.is_stray(&row, lane);
+                book.exported.wrong_lane += u64::from(is_stray);
+            }
             book.exported.sums.packets += row.packets.unsigned_abs();
             book.exported.sums.wire_bytes += row.wire_bytes.unsigned_abs();
             book.exported.sums.ip_bytes += row.bytes.unsigned_abs();
@@ -118,15 +166,74 @@ impl<A: Archive> Sink<A> {
         if let Some(end) = delivery.interval {
             self.balance(lane, &end)?;
         }
+        match delivery.beat {
+            Some(beat) => self.beat(lane, &beat),
+            None => Ok(()),
+        }
+    }
+
+    /// An interval so far. When all lanes have told theirs, or one of them twice, what there is goes to the disk.
+    fn beat(&mut self, lane: usize, beat: &IntervalEnd) -> Result<(), StoreError> {
+        let Some(book) = self.lanes.get_mut(lane) else { return Ok(()) };
+        book.provisional = Some(book.account.peek(beat, &book.exported));
+        let is_due = std::mem::replace(&mut book.beaten, true);
+        if is_due || self.lanes.iter().all(|book| book.beaten) {
+            self.cut(beat.watch.as_ref(), false)?;
+        }
         Ok(())
+    }
+
+    /// Hands everything over to be kept; with it the rows that the ledger would have if nothing came after.
+    fn cut(&mut self, watch: Option<&Watch>, rotate: bool) -> Result<(), StoreError> {
+        let Some(watch) = watch else { return Ok(()) };
+        let mut provisional = Vec::new();
+        for book in &mut self.lanes {
+            book.beaten = false;
+            book.rotates &= !rotate;
+            provisional.extend(book.provisional.clone());
+        }
+        self.archive.cut(watch.to_ns, provisional, rotate)
+    }
+
+    /// Writes a row for something that happened.
+    fn enter(&mut self, note: &Note) -> Result<(), StoreError> {
+        let Some(book) = self.lanes.first() else { return Ok(()) };
+        self.archive.ledger(&book.account.note(note))
     }
 
     fn balance(&mut self, lane: usize, end: &IntervalEnd) -> Result<(), StoreError> {
         let Some(book) = self.lanes.get_mut(lane) else { return Ok(()) };
-        let row = book.account.close(end, &std::mem::take(&mut book.exported));
+        let mut row = book.account.close(end, &std::mem::take(&mut book.exported));
+        let nothing = IntervalEnd { tally: Tally::default(), ..end.clone() };
+        book.provisional = Some(book.account.peek(&nothing, &Exported::default()));
+        book.rotates |= end.watch.is_some_and(|watch| watch.rotates);
+        if lane == 0 && self.live {
+            let lost = self.archive.lost();
+            row.rows_lost = Some(count(lost.rows));
+            row.rows_lost_packets = Some(count(lost.packets));
+            row.rows_lost_wire_bytes = Some(count(lost.wire_bytes));
+            row.rows_lost_ip_bytes = Some(count(lost.ip_bytes));
+        }
         self.archive.ledger(&row)?;
-        self.written.ledger.push(row);
+        self.remember(row);
+        if self.lanes.iter().all(|book| book.rotates) {
+            self.cut(end.watch.as_ref(), true)?;
+            self.cut(end.watch.as_ref(), false)?;
+        }
         Ok(())
+    }
+
+    fn remember(&mut self, row: LedgerRow) {
+        match self.written.ledger.iter_mut().find(|total| self.live && total.queue == row.queue) {
+            Some(total) => absorb(total, &row),
+            None => self.written.ledger.push(row),
+        }
+    }
+
+    /// The archive, and what was written: all lanes have ended.
+    pub(crate) fn end(mut self) -> (A, Written) {
+        self.written.answer_evictions = self.resolutions.evictions();
+        (self.archive, self.written)
     }
 
     /// Closes the books. `nothing` is the entry of a run without frames: its books are closed too.

@@ -173,6 +173,11 @@ impl<'a> Capture<'a> {
         self.close()
     }
 
+    /// Messages that wait before the lanes.
+    pub(crate) fn waiting(&self) -> usize {
+        self.exits.iter().map(|exit| exit.send.len()).sum()
+    }
+
     /// One turn: frames, then whatever is due. `false` when the lanes are gone.
     pub(crate) fn step(&mut self) -> bool {
         let wait = (self.next_tick - self.clock.steady_ns()).clamp(0, TICK_NS);
@@ -437,6 +442,7 @@ impl<'a> Capture<'a> {
                 }
             }
             self.count(source.as_mut());
+            self.source = Some(source);
         }
         let now = Moment::of(self.clock);
         self.look(now);

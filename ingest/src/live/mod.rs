@@ -2,4 +2,6 @@
 mod capture;
 mod clock;
 mod link;
+#[cfg(test)]
+mod trial;
 mod work;
