@@ -12,6 +12,7 @@
 mod balance;
 mod captures;
 mod damage;
+mod endpoint;
 mod forge;
 mod formats;
 mod lab;

@@ -21,6 +21,7 @@ const REACHES: [&str; 11] = [
 
 const EDGES: &[Exemption] = &[
     ("ingest/src/config.rs", "configuration: the number of processors is a default"),
+    ("ingest/src/endpoint.rs", "the time limits of a connection, and of silence"),
     ("ingest/src/pipeline.rs", "the one place with threads; names a run by the clock"),
     ("analyze/src/cli/shell.rs", "command line: tells how long a query took, keeps a history"),
     ("analyze/src/session.rs", "a query's deadline, and as many partitions as processors"),
@@ -28,6 +29,9 @@ const EDGES: &[Exemption] = &[
 
 /// Words that open a connection.
 const SOCKETS: [&str; 4] = ["TcpStream", "TcpListener", "UdpSocket", "UnixStream"];
+
+const CONNECTIONS: &[Exemption] =
+    &[("ingest/src/endpoint.rs", "serves the counters, on the loopback or a unix socket only")];
 
 #[test]
 fn the_machine_is_reached_for_at_the_edges() {
@@ -53,7 +57,7 @@ fn nobody_opens_a_connection() {
             }
         }
     }
-    judge("files in, files out: no file opens a socket", &broken, &[]);
+    judge("files in, files out: no file opens a socket", &broken, CONNECTIONS);
 }
 
 #[test]
