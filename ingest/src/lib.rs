@@ -9,6 +9,7 @@ pub mod decode;
 mod dialogue;
 mod direction;
 mod error;
+pub mod filter;
 pub mod flow;
 pub mod frame;
 pub mod hint;
