@@ -12,6 +12,7 @@ mod direction;
 pub mod endpoint;
 mod error;
 pub mod exposition;
+pub mod filter;
 pub mod flow;
 pub mod frame;
 pub mod hint;
