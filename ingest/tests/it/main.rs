@@ -15,6 +15,7 @@ mod damage;
 mod forge;
 mod formats;
 mod lab;
+mod live;
 mod refuse;
 mod scenario;
 mod volume;
