@@ -7,6 +7,8 @@ mod pcap;
 mod pcapng;
 mod reader;
 pub mod synthetic;
+mod sys;
+pub mod xdp;
 
 pub use error::{Damage, SourceError};
 pub use reader::{FileSource, Pool, Tagger};

@@ -22,6 +22,7 @@ const REACHES: [&str; 11] = [
 const EDGES: &[Exemption] = &[
     ("ingest/src/config.rs", "configuration: the number of processors is a default"),
     ("ingest/src/endpoint.rs", "the time limits of a connection, and of silence"),
+    ("ingest/src/source/xdp/mod.rs", "capture: AF_XDP gives no time, so a batch has that of its arrival"),
     ("ingest/src/pipeline.rs", "the one place with threads; names a run by the clock"),
     ("analyze/src/cli/shell.rs", "command line: tells how long a query took, keeps a history"),
     ("analyze/src/session.rs", "a query's deadline, and as many partitions as processors"),
@@ -63,10 +64,11 @@ fn nobody_opens_a_connection() {
 #[test]
 fn unsafe_has_one_door() {
     let mut broken = Vec::new();
-    for source in sources().iter().filter(|source| source.path != "ingest/src/source/sys.rs") {
+    let door = "ingest/src/source/sys/";
+    for source in sources().iter().filter(|source| !source.path.starts_with(door)) {
         for at in words(&source.code, "unsafe") {
             broken.push((source.path.clone(), format!("{}", line_of(&source.text, at))));
         }
     }
-    judge("unsafe code is in ingest/src/source/sys.rs only", &broken, &[]);
+    judge("unsafe code is below ingest/src/source/sys only", &broken, &[]);
 }
