@@ -88,21 +88,14 @@ impl Endpoint {
     /// Listens on an address of the loopback (`127.0.0.1:9100`, `[::1]:9100`) or at a path, which is what holds a slash.
     pub fn bind(address: &str) -> Result<Self, EndpointError> {
         let failed = |source| EndpointError::Bind { address: address.to_owned(), source };
-        if address.contains('/') {
+        let Some(at) = loopback(address)? else {
             let path = Path::new(address);
             clear_stale(path)?;
             let listener = UnixListener::bind(path).map_err(failed)?;
             let listener = Listener::Unix(listener, path.to_owned());
             fs::set_permissions(path, fs::Permissions::from_mode(0o660)).map_err(failed)?;
             return Ok(Self(listener));
-        }
-        let at = match address.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
-            Some(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-            None => address.parse().map_err(|_| EndpointError::Address(address.to_owned()))?,
         };
-        if !at.ip().is_loopback() {
-            return Err(EndpointError::NotLoopback(at));
-        }
         Ok(Self(Listener::Tcp(TcpListener::bind(at).map_err(failed)?)))
     }
 
@@ -143,6 +136,23 @@ impl Endpoint {
             Listener::Unix(listener, _) => listener.as_fd(),
         }
     }
+}
+
+/// Whether [`Endpoint::bind`] would take an address; nothing is opened.
+pub fn check_address(address: &str) -> Result<(), EndpointError> {
+    loopback(address).map(|_| ())
+}
+
+/// The address of the loopback that is meant; none for a path, which is what holds a slash.
+fn loopback(address: &str) -> Result<Option<SocketAddr>, EndpointError> {
+    if address.contains('/') {
+        return Ok(None);
+    }
+    let at = match address.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
+        Some(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        None => address.parse().map_err(|_| EndpointError::Address(address.to_owned()))?,
+    };
+    if at.ip().is_loopback() { Ok(Some(at)) } else { Err(EndpointError::NotLoopback(at)) }
 }
 
 /// Removes the socket that a killed probe left behind.

@@ -11,6 +11,7 @@
 
 mod balance;
 mod captures;
+mod config;
 mod damage;
 mod endpoint;
 mod forge;
