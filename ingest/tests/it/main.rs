@@ -11,6 +11,7 @@
 
 mod balance;
 mod captures;
+mod corpus;
 mod damage;
 mod forge;
 mod formats;
