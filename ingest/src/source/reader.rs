@@ -234,6 +234,12 @@ impl FileSource {
             }
             Box::new(file)
         };
+        Self::of(path, raw, pool)
+    }
+
+    /// Opens a capture that lies elsewhere: `raw` gives its octets, `path` names it.
+    pub fn of(path: &Path, raw: Box<dyn Read + Send>, pool: &Pool) -> Result<Self, SourceError> {
+        let failed = |source| SourceError::Open { path: path.to_owned(), source };
         let (magic, raw) = peek(raw).map_err(failed)?;
         let (magic, input) = match magic.as_slice() {
             [0x1f, 0x8b, ..] => peek(Box::new(flate2::read::MultiGzDecoder::new(

@@ -12,6 +12,7 @@
 mod balance;
 mod captures;
 mod config;
+mod corpus;
 mod damage;
 mod endpoint;
 mod forge;
