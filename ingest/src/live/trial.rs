@@ -132,8 +132,8 @@ impl Archive for Memory {
         self.ledger.push(row.clone());
         Ok(())
     }
-    fn cut(&mut self, wall_ns: i64, rows: Vec<LedgerRow>, rotate: bool) -> Result<(), StoreError> {
-        self.cuts.push((wall_ns, rows, rotate));
+    fn cut(&mut self, wall_ns: i64, rows: &[LedgerRow], rotate: bool) -> Result<(), StoreError> {
+        self.cuts.push((wall_ns, rows.to_vec(), rotate));
         Ok(())
     }
 }
