@@ -10,6 +10,7 @@ use schemas::flow::FlowRow;
 use crate::block::{Block, FrameRef};
 use crate::decode::{Decoded, decode, detail, protocol};
 use crate::dialogue::{Dialogue, Seen};
+use crate::filter::Filter;
 use crate::flow::{
     Arrival, Entry, Export, FlowTable, FragmentTable, Held, Limits, Matched, Open, Reason, TICK_NS,
 };
@@ -64,6 +65,8 @@ pub struct LaneSettings {
     pub seed: u64,
     /// How rows are made.
     pub style: RowStyle,
+    /// Frames that do not match are counted and looked at no further.
+    pub filter: Option<Arc<Filter>>,
 }
 
 /// Collects rows until there are enough to hand over.
@@ -110,6 +113,7 @@ struct Grouped {
 /// A lane's state.
 pub struct Lane<O> {
     number: u8,
+    filter: Option<Arc<Filter>>,
     table: FlowTable,
     fragments: FragmentTable,
     dialogue: Dialogue,
@@ -132,9 +136,10 @@ impl<O> std::fmt::Debug for Lane<O> {
 impl<O: Outbox> Lane<O> {
     /// An idle lane.
     pub fn new(settings: LaneSettings, outbox: O) -> Self {
-        let LaneSettings { lane, limits, seed, style } = settings;
+        let LaneSettings { lane, limits, seed, style, filter } = settings;
         Self {
             number: lane,
+            filter,
             table: FlowTable::new(limits, seed),
             fragments: FragmentTable::default(),
             dialogue: Dialogue::new(Arc::clone(&style.sensor)),
@@ -199,6 +204,9 @@ impl<O: Outbox> Lane<O> {
 
     fn frame(&mut self, at: &FrameRef, block: &Block) {
         let frame = block.frame(at);
+        if self.filter.as_ref().is_some_and(|filter| !filter.matches(&frame)) {
+            return self.tally.reject(frame.original);
+        }
         match decode(&frame) {
             Ok(Decoded { observation, fragment: None }) => {
                 self.tally.accept(&observation);

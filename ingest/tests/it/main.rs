@@ -12,6 +12,7 @@
 mod balance;
 mod captures;
 mod damage;
+mod filter;
 mod forge;
 mod formats;
 mod lab;
