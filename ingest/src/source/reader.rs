@@ -38,8 +38,14 @@ impl Pool {
         }
     }
 
-    fn buffer(&self) -> Vec<u8> {
+    /// A buffer; what is in it is left over from before.
+    pub(crate) fn buffer(&self) -> Vec<u8> {
         self.buffers.pop().unwrap_or_else(|| vec![0; BUFFER])
+    }
+
+    /// A filled buffer that comes back when its last holder drops it.
+    pub(crate) fn memory(&self, bytes: Vec<u8>) -> Arc<dyn Memory> {
+        Arc::new(Buffer { bytes, home: Arc::clone(&self.buffers) })
     }
 
     fn frames(&self) -> Vec<FrameRef> {
@@ -286,8 +292,7 @@ impl FileSource {
             if self.ended && !self.rest.is_empty() {
                 self.conclude();
             }
-            let memory: Arc<dyn Memory> =
-                Arc::new(Buffer { bytes: buffer, home: Arc::clone(&self.pool.buffers) });
+            let memory = self.pool.memory(buffer);
             let interface = Arc::clone(&self.name);
             let mut out = Cutting { pool: &self.pool, interface: &interface, blocks: &mut blocks };
             tagger.cut(&memory, &frames, &mut out);

@@ -16,6 +16,7 @@ mod filter;
 mod forge;
 mod formats;
 mod lab;
+mod live;
 mod refuse;
 mod scenario;
 mod volume;
