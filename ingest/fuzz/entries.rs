@@ -117,7 +117,7 @@ pub fn container(data: &[u8]) {
     let limits =
         Limits { active_timeout_ns: 60_000_000_000, idle_timeout_ns: 15_000_000_000, flows_max: 4 };
     let style = RowStyle { sensor: "fuzz".into(), inside: Inside::default(), interface: None };
-    let settings = LaneSettings { lane: 0, limits, seed: 7, style, interface: None };
+    let settings = LaneSettings { lane: 0, limits, seed: 7, style, interface: None, filter: None };
     let (mut count, mut frames) = (Count::default(), 0);
     let (mut lane, mut tagger) = (Lane::new(settings, &mut count), Tagger::new(1));
     loop {

@@ -222,6 +222,7 @@ fn play(lanes: usize, scene: impl FnOnce(&mut Trial<'_>)) -> Memory {
                         interface: Some(Arc::clone(&interface)),
                     },
                     interface: Some(Arc::clone(&interface)),
+                    filter: None,
                 },
                 writer.clone(),
             );
@@ -258,7 +259,6 @@ fn play(lanes: usize, scene: impl FnOnce(&mut Trial<'_>)) -> Memory {
             metrics: &metrics,
             interface,
             periods: Periods { interval_ns: 10 * SECOND, rotate_ns: 10 * SECOND, retire_ns: 0 },
-            kernel_filters: false,
         });
         let mut trial = Trial { world: Arc::clone(&world), capture };
         scene(&mut trial);
