@@ -11,6 +11,7 @@ mod direction;
 mod error;
 pub mod flow;
 pub mod frame;
+pub mod guard;
 pub mod hint;
 pub mod lane;
 pub mod ledger;
