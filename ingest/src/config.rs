@@ -1,11 +1,23 @@
 //! What the operator asked for: the arguments of ingestion, shared by both binaries.
 
+mod check;
+mod dump;
+mod environment;
+mod file;
+mod layers;
+mod option;
+mod start;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 
+pub use self::environment::typed;
+pub use self::layers::{Layers, Problems};
+pub use self::start::{Start, checked, start};
 use crate::direction::{Inside, Prefix};
+use crate::endpoint::check_address;
 use crate::flow::Limits;
 use crate::source::live::Fanout;
 
@@ -21,6 +33,9 @@ pub struct IngestArgs {
     /// Of a capture from an interface.
     #[command(flatten)]
     pub live: LiveArgs,
+    /// Of the settings themselves.
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// Count only what matches, as with tcpdump: host 192.0.2.1 and not port 22
     #[arg(value_name = "FILTER", trailing_var_arg = true)]
     pub filter: Vec<String>,
@@ -51,6 +66,24 @@ pub struct IngestArgs {
     /// Print nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// Arguments that say where the others come from, or only ask about them.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Configuration")]
+pub struct ConfigArgs {
+    /// Read settings from this file (TOML; the long names of the options are its keys). The environment (OUTFLOW_MAX_FLOWS) comes before it, the command line before both
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Only say whether these settings can be used here
+    #[arg(long)]
+    pub check: bool,
+    /// Only print the settings, and where each comes from
+    #[arg(long)]
+    pub dump: bool,
+    /// Only list the interfaces
+    #[arg(short = 'D', long)]
+    pub list_interfaces: bool,
 }
 
 /// Arguments of a capture from an interface.
@@ -94,7 +127,7 @@ pub struct LiveArgs {
     #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
     pub spool_mb: u32,
     /// Serve counters for Prometheus here: an address on the loopback, or the path of a unix socket
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = metrics_address)]
     pub metrics: Option<String>,
     /// Show packets, bits, flows and drops every second
     #[arg(long)]
@@ -160,6 +193,7 @@ impl IngestArgs {
         Self {
             read,
             live: LiveArgs::default(),
+            config: ConfigArgs::default(),
             filter: Vec::new(),
             store,
             sensor: None,
@@ -232,6 +266,10 @@ fn duration_ns(text: &str) -> Result<i64, String> {
         Some(ns) if (1..=7 * 86_400_000_000_000).contains(&ns) => Ok(ns),
         _ => Err("a time from 1ms to 7d is wanted".to_owned()),
     }
+}
+
+fn metrics_address(text: &str) -> Result<String, String> {
+    check_address(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn lanes(text: &str) -> Result<usize, String> {

@@ -3,6 +3,7 @@
 use schemas::store::StoreError;
 use thiserror::Error;
 
+use crate::endpoint::EndpointError;
 use crate::source::SourceError;
 
 /// A run that failed; nothing of it is in the store.
@@ -22,6 +23,9 @@ pub enum IngestError {
     /// Standard input beside files.
     #[error("the standard input (-) cannot be put in time order with files; ingest it alone")]
     StreamAmongFiles,
+    /// The counters cannot be served.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
     /// A stage broke.
     #[error("the {0} stopped unexpectedly; nothing was published; please report it")]
     Stage(&'static str),
@@ -30,6 +34,9 @@ pub enum IngestError {
 impl IngestError {
     /// Whether the request was wrong, rather than its execution: exit status 2.
     pub const fn is_usage(&self) -> bool {
+        if let Self::Endpoint(error) = self {
+            return error.is_usage();
+        }
         matches!(
             self,
             Self::Twice(..)

@@ -9,6 +9,7 @@ use crate::block::{Seen, Time};
 use crate::flow::Open;
 use crate::observation::Observation;
 use crate::record::{count, micros};
+use crate::watch::{Note, Watch};
 
 /// What a lane counted since the interval began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Tally {
     pub ip_bytes: u64,
     /// Packets that claim more than their frame.
     pub length_exceeds_frame: u64,
+    /// Frames longer than the interface can carry.
+    pub super_frames: u64,
     /// When the frames of the interval came, those of other lanes too: a lane without any has an interval all the same.
     pub time: Time,
 }
@@ -35,6 +38,7 @@ impl Default for Tally {
             wire_ignored: 0,
             ip_bytes: 0,
             length_exceeds_frame: 0,
+            super_frames: 0,
             time: Time::NONE,
         }
     }
@@ -80,6 +84,8 @@ pub struct IntervalEnd {
     pub totals: Totals,
     /// Where the frames came from.
     pub interface: Arc<str>,
+    /// On an interface: what the capture thread knows.
+    pub watch: Option<Watch>,
 }
 
 /// What one lane's rows added up to since the last interval: counted by the writer, from the rows themselves.
@@ -87,6 +93,10 @@ pub struct IntervalEnd {
 pub struct Exported {
     /// Rows.
     pub rows: u64,
+    /// Of these, with packets in one direction only.
+    pub one_way: u64,
+    /// Flows of which the other direction came to another lane.
+    pub wrong_lane: u64,
     /// Packets, frames' octets, IP octets.
     pub sums: Open,
 }
@@ -102,16 +112,71 @@ pub struct Account {
     pub backend: &'static str,
     open: Open,
     totals: Totals,
+    watched: Option<Watch>,
 }
 
 impl Account {
     /// An account with nothing open.
     pub fn new(sensor: Arc<str>, lane: usize, backend: &'static str) -> Self {
-        Self { sensor, lane, backend, open: Open::default(), totals: Totals::default() }
+        Self {
+            sensor,
+            lane,
+            backend,
+            open: Open::default(),
+            totals: Totals::default(),
+            watched: None,
+        }
     }
 
     /// Closes an interval: the ledger's row.
     pub fn close(&mut self, end: &IntervalEnd, exported: &Exported) -> LedgerRow {
+        let mut row = self.count(end, exported);
+        if let Some(watch) = end.watch {
+            watch.complete(&mut row, self.watched.as_ref());
+            self.watched = Some(watch);
+        }
+        row
+    }
+
+    /// The row that this interval would have if the probe died now: what is open is lost.
+    pub fn peek(&self, end: &IntervalEnd, exported: &Exported) -> LedgerRow {
+        let mut row = self.clone().close(end, exported);
+        for (lost, error) in [
+            (&mut row.open_lost, &mut row.balance_error),
+            (&mut row.wire_open_lost, &mut row.wire_balance_error),
+            (&mut row.ip_open_lost, &mut row.ip_balance_error),
+        ] {
+            *lost = Some(std::mem::take(error));
+        }
+        row
+    }
+
+    /// The row of something that happened: nothing is counted in it.
+    pub fn note(&self, note: &Note) -> LedgerRow {
+        let nothing = IntervalEnd {
+            tally: Tally::default(),
+            open: self.open,
+            entries: 0,
+            totals: self.totals,
+            interface: Arc::clone(&note.interface),
+            watch: None,
+        };
+        let mut row = self.clone().count(&nothing, &Exported::default());
+        row.kind = note.kind;
+        row.ts_start = micros(note.from_ns);
+        row.ts_end = micros(note.to_ns);
+        row.coverage_s = 0;
+        row.link_up = Some(note.link_up);
+        row.clock_step_us = note.clock_step_ns / 1_000;
+        row.detail = Some(note.detail.as_str().into());
+        (row.open_start, row.open_end) = (0, 0);
+        (row.wire_open_start, row.wire_open_end) = (0, 0);
+        (row.ip_open_start, row.ip_open_end) = (0, 0);
+        row
+    }
+
+    /// The terms of every source.
+    fn count(&mut self, end: &IntervalEnd, exported: &Exported) -> LedgerRow {
         let before = std::mem::replace(&mut self.open, end.open);
         let since = std::mem::replace(&mut self.totals, end.totals);
         let Tally { seen, ignored, wire_ignored, ip_bytes, .. } = end.tally;
@@ -153,7 +218,7 @@ impl Account {
             queue_drops: 0,
             filtered: Some(0),
             wire_filtered: Some(0),
-            super_frames: None,
+            super_frames: end.watch.map(|_| count(end.tally.super_frames)),
             tcp_acks: None,
             tcp_ack_gaps: None,
             length_exceeds_frame: count(end.tally.length_exceeds_frame),
@@ -171,8 +236,8 @@ impl Account {
             fragments_unmatched: count(end.totals.fragments_unmatched - since.fragments_unmatched),
             dns_evictions: count(end.totals.dns_evictions - since.dns_evictions),
             rows_written: count(exported.rows),
-            one_way_rows: None,
-            wrong_lane_flows: None,
+            one_way_rows: Some(count(exported.one_way)),
+            wrong_lane_flows: Some(count(exported.wrong_lane)),
             rows_lost: None,
             rows_lost_packets: None,
             rows_lost_wire_bytes: None,
@@ -180,7 +245,7 @@ impl Account {
             open_lost: None,
             wire_open_lost: None,
             ip_open_lost: None,
-            coverage_s: (to_ns - from_ns) / 1_000_000_000,
+            coverage_s: to_ns.saturating_sub(from_ns) / 1_000_000_000,
             link_up: None,
             clock_step_us: step_back_ns / 1_000,
             kernel_balance_error: None,

@@ -3,18 +3,23 @@
 //! The core (decode, names, flow, lane) reads no clock, opens nothing and cannot fail; it can only decline, with a reason that is counted. Threads, files
 //! and the clock of the machine are in `pipeline.rs`, [`source`] and the binary.
 
+mod archive;
 pub mod block;
 pub mod config;
 pub mod decode;
 mod dialogue;
 mod direction;
+pub mod endpoint;
 mod error;
+pub mod exposition;
+pub mod filter;
 pub mod flow;
 pub mod frame;
 pub mod guard;
 pub mod hint;
 pub mod lane;
 pub mod ledger;
+mod live;
 pub mod metrics;
 pub mod names;
 pub mod observation;
@@ -24,6 +29,9 @@ pub mod record;
 mod resolution;
 mod sink;
 pub mod source;
+mod strays;
+mod total;
+pub mod watch;
 
 use std::process::ExitCode;
 

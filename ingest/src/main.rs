@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use ingest::config::IngestArgs;
+use ingest::config::{IngestArgs, Start, checked, start};
 use mimalloc::MiMalloc;
 
 #[global_allocator]
@@ -21,10 +21,18 @@ const HELP: &str = "\
 Examples:
   outflow-ingest -r day.pcap --store store --inside 10.0.0.0/8
   zcat day.pcap.gz | outflow-ingest -r - --store store
+  outflow-ingest -i eth0 --store store --dump > probe.toml
+  outflow-ingest --config probe.toml --check
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but incomplete (a capture was damaged).";
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match start(1) {
+        Start::Go(words) => Cli::parse_from(words),
+        Start::Done(code) => return code,
+    };
+    if cli.args.config.check {
+        return checked(&cli.args);
+    }
     ingest::report(&cli.args, &ingest::run(&cli.args))
 }

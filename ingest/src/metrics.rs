@@ -4,12 +4,24 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use schemas::reject::Reject;
 
+/// Counters with their names and what they count, said once.
 macro_rules! counters {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident,)* }) => {
+    ($(#[$doc:meta])* $name:ident { $(#[doc = $help:literal] $field:ident,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Default)]
         pub struct $name {
-            $($(#[$field_doc])* pub $field: Counter,)*
+            $(#[doc = $help] pub $field: Counter,)*
+        }
+
+        impl $name {
+            /// Name of each counter and what it counts, in their order.
+            pub const NAMED: &'static [(&'static str, &'static str)] =
+                &[$((stringify!($field), $help),)*];
+
+            /// The numbers, in the same order.
+            pub fn values(&self) -> Vec<u64> {
+                vec![$(self.$field.get(),)*]
+            }
         }
     };
 }
@@ -140,4 +152,6 @@ pub struct Metrics {
     pub balance_error: Gauge,
     /// Ledger rows of kind gap.
     pub gaps: Counter,
+    /// Beats of the capture thread, several a second: whether it is alive, packets or not.
+    pub ticks: Counter,
 }

@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use schemas::store::layout::check_sensor;
 use schemas::store::{Input, Publisher, Store, StoreError};
 
+use crate::archive::{Archive, Files};
 use crate::block::{Block, Time};
 use crate::config::{IngestArgs, Settings};
 use crate::error::IngestError;
@@ -57,7 +58,7 @@ pub fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
         &settings,
         reader,
         Sink::new(
-            publisher,
+            Files::new(publisher),
             accounts(&settings, backend),
             Resolutions::new(
                 settings.limits.active_timeout_ns + settings.limits.idle_timeout_ns + LATENESS_NS,
@@ -138,7 +139,7 @@ enum Message {
 fn flow(
     settings: &Settings,
     reader: Reader<'_>,
-    sink: Sink,
+    sink: Sink<Files>,
 ) -> Result<((Publisher, Written), Read), IngestError> {
     let seed = RandomState::new().hash_one(0u8);
     let nothing = nothing_seen(reader.paths);
@@ -156,7 +157,9 @@ fn flow(
                     style: RowStyle {
                         sensor: Arc::clone(&settings.sensor),
                         inside: settings.inside.clone(),
+                        interface: None,
                     },
+                    interface: None,
                 },
                 deliver.clone(),
             );
@@ -171,9 +174,15 @@ fn flow(
         let (sink, written) = writer.join().map_err(|_| IngestError::Stage("writer"))?;
         let lanes = if lanes_done { Ok(()) } else { Err(IngestError::Stage("flow table")) };
         match written.map_err(IngestError::from).and(lanes).and(read.map_err(IngestError::from)) {
-            Ok(read) => Ok((sink.close(&nothing)?, read)),
+            Ok(read) => match sink.close(&nothing) {
+                (files, Ok(written)) => Ok(((files.seal()?, written), read)),
+                (files, Err(error)) => {
+                    files.abandon();
+                    Err(error.into())
+                }
+            },
             Err(error) => {
-                sink.abandon();
+                sink.into_archive().abandon();
                 Err(error)
             }
         }
@@ -188,12 +197,15 @@ fn work(mut lane: Lane<Sender<Delivery>>, messages: &Receiver<Message>) {
                     return;
                 }
             }
-            Message::End(sequence) => return lane.finish(sequence),
+            Message::End(sequence) => return lane.finish(sequence, None),
         }
     }
 }
 
-fn write(mut sink: Sink, deliveries: &Receiver<Delivery>) -> (Sink, Result<(), StoreError>) {
+fn write<A: Archive>(
+    mut sink: Sink<A>,
+    deliveries: &Receiver<Delivery>,
+) -> (Sink<A>, Result<(), StoreError>) {
     for delivery in deliveries {
         if let Err(error) = sink.take(delivery) {
             return (sink, Err(error));
@@ -252,6 +264,7 @@ fn nothing_seen(paths: &[PathBuf]) -> IntervalEnd {
         entries: 0,
         totals: Totals::default(),
         interface: name.to_string_lossy().into(),
+        watch: None,
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) enum Done {
     Complete,
     /// Done, but something is missing or wrong, which has been said.
     Incomplete,
+    /// The answer was told already, with its code.
+    Said(ExitCode),
 }
 
 /// What was asked cannot be done as it was asked.
@@ -46,6 +48,7 @@ pub(crate) fn code(result: anyhow::Result<Done>) -> ExitCode {
     match result {
         Ok(Done::Complete) => ExitCode::SUCCESS,
         Ok(Done::Incomplete) => ExitCode::from(3),
+        Ok(Done::Said(code)) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             note(&chain(&error));

@@ -1,7 +1,10 @@
 //! `outflow ingest`, and the only file of the analyst's side that names the probe: whatever else needs packets asks here.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
+use ingest::config::{Start, checked, start, typed};
 use ingest::{IngestArgs, Prefix};
 
 use crate::cli::exit::{Done, usage};
@@ -11,7 +14,22 @@ pub(crate) use ingest::source::synthetic::{INSIDE, Plan, TruthFlow};
 /// The probe's own arguments; both programs share one definition.
 pub(crate) type Args = IngestArgs;
 
+/// The command line with what file and environment say of ingestion; or the exit code, where that is all that was asked.
+pub(crate) fn command_line() -> Result<Vec<OsString>, ExitCode> {
+    let words = typed();
+    if words.get(1).is_none_or(|word| word != "ingest") {
+        return Ok(words);
+    }
+    match start(2) {
+        Start::Go(words) => Ok(words),
+        Start::Done(code) => Err(code),
+    }
+}
+
 pub(crate) fn run(args: &Args) -> anyhow::Result<Done> {
+    if args.config.check {
+        return Ok(Done::Said(checked(args)));
+    }
     let result = ingest::run(args);
     if result.is_ok() {
         // The probe tells its own balance; failures are told as those of any other command.

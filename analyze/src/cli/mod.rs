@@ -60,7 +60,10 @@ enum Command {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    exit::code(run(Cli::parse().command))
+    match ingest::command_line() {
+        Ok(words) => exit::code(run(Cli::parse_from(words).command)),
+        Err(code) => code,
+    }
 }
 
 fn run(command: Command) -> anyhow::Result<exit::Done> {

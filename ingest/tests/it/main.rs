@@ -11,10 +11,14 @@
 
 mod balance;
 mod captures;
+mod config;
+mod corpus;
 mod damage;
+mod endpoint;
 mod forge;
 mod formats;
 mod lab;
+mod live;
 mod refuse;
 mod scenario;
 mod volume;

@@ -21,13 +21,23 @@ const REACHES: [&str; 11] = [
 
 const EDGES: &[Exemption] = &[
     ("ingest/src/config.rs", "configuration: the number of processors is a default"),
+    ("ingest/src/config/environment.rs", "configuration: the one reader of words and variables"),
+    ("ingest/src/endpoint.rs", "the time limits of a connection, and of silence"),
+    ("ingest/src/source/xdp/mod.rs", "capture: AF_XDP gives no time, so a batch has that of its arrival"),
+    ("ingest/src/source/datalink.rs", "nobody else stamps the frames it reads"),
     ("ingest/src/pipeline.rs", "the one place with threads; names a run by the clock"),
     ("analyze/src/cli/shell.rs", "command line: tells how long a query took, keeps a history"),
     ("analyze/src/session.rs", "a query's deadline, and as many partitions as processors"),
 ];
 
+/// Where the kernel is spoken to in its own terms.
+const DOOR: &str = "ingest/src/source/sys/";
+
 /// Words that open a connection.
 const SOCKETS: [&str; 4] = ["TcpStream", "TcpListener", "UdpSocket", "UnixStream"];
+
+const CONNECTIONS: &[Exemption] =
+    &[("ingest/src/endpoint.rs", "serves the counters, on the loopback or a unix socket only")];
 
 #[test]
 fn the_machine_is_reached_for_at_the_edges() {
@@ -53,16 +63,16 @@ fn nobody_opens_a_connection() {
             }
         }
     }
-    judge("files in, files out: no file opens a socket", &broken, &[]);
+    judge("files in, files out: no file opens a socket", &broken, CONNECTIONS);
 }
 
 #[test]
 fn unsafe_has_one_door() {
     let mut broken = Vec::new();
-    for source in sources().iter().filter(|source| source.path != "ingest/src/source/sys.rs") {
+    for source in sources().iter().filter(|source| !source.path.starts_with(DOOR)) {
         for at in words(&source.code, "unsafe") {
             broken.push((source.path.clone(), format!("{}", line_of(&source.text, at))));
         }
     }
-    judge("unsafe code is in ingest/src/source/sys.rs only", &broken, &[]);
+    judge("unsafe code is in ingest/src/source/sys only", &broken, &[]);
 }
