@@ -15,6 +15,7 @@ pub mod exposition;
 pub mod filter;
 pub mod flow;
 pub mod frame;
+pub mod guard;
 pub mod hint;
 pub mod lane;
 pub mod ledger;
