@@ -21,7 +21,7 @@ const REACHES: [&str; 11] = [
 
 const EDGES: &[Exemption] = &[
     ("ingest/src/config.rs", "configuration: the number of processors is a default"),
-    ("ingest/src/source/xdp/mod.rs", "capture: AF_XDP gives no time, so a batch has that of its arrival"),
+    ("ingest/src/source/xdp/mod.rs", "AF_XDP gives no time: a batch has that of its arrival"),
     ("ingest/src/pipeline.rs", "the one place with threads; names a run by the clock"),
     ("analyze/src/cli/shell.rs", "command line: tells how long a query took, keeps a history"),
     ("analyze/src/session.rs", "a query's deadline, and as many partitions as processors"),
