@@ -18,6 +18,7 @@ use crate::config::{IngestArgs, Settings};
 use crate::error::IngestError;
 use crate::filter::Filter;
 use crate::flow::Open;
+use crate::live;
 use crate::lane::{Delivery, Lane, LaneSettings, Outbox};
 use crate::ledger::{Account, IntervalEnd, Tally, Totals};
 use crate::outcome::Outcome;
@@ -39,8 +40,11 @@ impl Outbox for Sender<Delivery> {
     }
 }
 
-/// Turns captures into a store's rows. Publishes all of it or nothing.
+/// Turns captures into a store's rows, all of them or none; or captures from an interface until it is told to stop.
 pub fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
+    if args.live.interface.is_some() {
+        return live::run(args);
+    }
     let settings = args.settings();
     check_sensor(&settings.sensor)?;
     let (captures, filter) = args.captures_and_filter()?;
@@ -76,6 +80,8 @@ pub fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
         files: entry.files.len(),
         damages: read.damages,
         packets_read: read.packets,
+        notices: Vec::new(),
+        rows_lost: 0,
     })
 }
 
@@ -146,7 +152,7 @@ fn flow(
     reader: Reader<'_>,
     sink: Sink<Files>,
 ) -> Result<((Publisher, Written), Read), IngestError> {
-    let seed = RandomState::new().hash_one(0u8);
+    let seed = table_seed();
     let nothing = nothing_seen(reader.paths);
     thread::scope(|scope| {
         let (deliver, deliveries) = bounded::<Delivery>(DELIVERIES_WAITING);
@@ -274,8 +280,13 @@ fn nothing_seen(paths: &[PathBuf]) -> IntervalEnd {
     }
 }
 
+/// A seed that nobody outside can know.
+pub(crate) fn table_seed() -> u64 {
+    RandomState::new().hash_one(0u8)
+}
+
 /// Unique name of a run, which sorts by time.
-fn boot_id() -> String {
+pub(crate) fn boot_id() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{:014x}{:06x}", since.as_micros(), std::process::id() & 0x00ff_ffff)
 }
