@@ -24,6 +24,7 @@ pub mod record;
 mod resolution;
 mod sink;
 pub mod source;
+pub mod spool;
 
 use std::process::ExitCode;
 
