@@ -29,6 +29,7 @@ pub mod record;
 mod resolution;
 mod sink;
 pub mod source;
+mod spool;
 mod strays;
 mod total;
 pub mod watch;

@@ -137,12 +137,14 @@ impl Outcome {
         let (acks, gaps) = (maybe(|r| r.tcp_acks), maybe(|r| r.tcp_ack_gaps));
         if let (Some(acks), Some(gaps @ 1..)) = (acks, gaps) {
             let share = 1e6 * ratio(gaps, acks);
-            let note = format!("data acknowledged but never seen: {share:.0} ppm of acknowledgements");
+            let note =
+                format!("data acknowledged but never seen: {share:.0} ppm of acknowledgements");
             writeln!(f, "{:<22}{:>15}  {note} (an estimate)", "lost before us", grouped(gaps))?;
         }
         let merged = maybe(|r| r.super_frames).unwrap_or(0);
         if merged > 0 {
-            let note = "merged by the interface (GRO, LRO): packets are too few; see outflow doctor";
+            let note =
+                "merged by the interface (GRO, LRO): packets are too few; see outflow doctor";
             writeln!(f, "{:<22}{:>15}  {note}", "super-frames", grouped(merged))?;
         }
         Ok(())
@@ -184,7 +186,10 @@ impl fmt::Display for Outcome {
         }
         if self.rows_lost > 0 {
             let rows = grouped(self.rows_lost.cast_signed());
-            writeln!(f, "incomplete: {rows} finished rows were dropped, for the disk took them not")?;
+            writeln!(
+                f,
+                "incomplete: {rows} finished rows were dropped, for the disk took them not"
+            )?;
         }
         for notice in &self.notices {
             writeln!(f, "note: {notice}")?;

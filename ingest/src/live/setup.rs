@@ -63,7 +63,9 @@ fn program(
     if kind != SourceKind::Ring {
         let why = "--kernel-filter works with --source ring only; without it the same words are \
                    looked at here, and what they reject is counted";
-        return Err(SourceError::Unfit { interface: interface.to_owned(), why: why.to_owned() }.into());
+        return Err(
+            SourceError::Unfit { interface: interface.to_owned(), why: why.to_owned() }.into()
+        );
     }
     let found = pnet::datalink::interfaces().into_iter().find(|found| found.name == interface);
     let is_ethernet = found.is_none_or(|found| found.mac.is_some() || found.is_loopback());
@@ -131,4 +133,12 @@ pub(crate) fn announce(settings: &Settings, args: &IngestArgs, source: (&str, &C
         args.store.display()
     );
     eprintln!("outflow: {confined}");
+}
+
+/// Tells the operator what the spool has to say.
+#[expect(clippy::print_stderr, reason = "this is the operator's line; data goes to the store")]
+pub(crate) fn tell(notices: &[String]) {
+    for notice in notices {
+        eprintln!("outflow: {notice}");
+    }
 }

@@ -23,9 +23,13 @@ const EDGES: &[Exemption] = &[
     ("ingest/src/config.rs", "configuration: the number of processors is a default"),
     ("ingest/src/config/environment.rs", "configuration: the one reader of words and variables"),
     ("ingest/src/endpoint.rs", "the time limits of a connection, and of silence"),
-    ("ingest/src/source/xdp/mod.rs", "capture: AF_XDP gives no time, so a batch has that of its arrival"),
+    (
+        "ingest/src/source/xdp/mod.rs",
+        "capture: AF_XDP gives no time, so a batch has that of its arrival",
+    ),
     ("ingest/src/source/datalink.rs", "nobody else stamps the frames it reads"),
     ("ingest/src/pipeline.rs", "the one place with threads; names a run by the clock"),
+    ("ingest/src/spool/press.rs", "the end of a run waits for the disk, but not for long"),
     ("analyze/src/cli/shell.rs", "command line: tells how long a query took, keeps a history"),
     ("analyze/src/session.rs", "a query's deadline, and as many partitions as processors"),
 ];
