@@ -12,8 +12,8 @@ mod reader;
 mod ring;
 pub mod synthetic;
 mod sys;
-pub mod xdp;
 mod tpacket;
+pub mod xdp;
 
 pub use datalink::PnetSource;
 pub use error::{Damage, SourceError};

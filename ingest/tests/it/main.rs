@@ -17,6 +17,7 @@ mod damage;
 mod endpoint;
 mod forge;
 mod formats;
+mod guard;
 mod lab;
 mod live;
 mod refuse;
