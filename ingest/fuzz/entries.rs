@@ -116,8 +116,8 @@ pub fn container(data: &[u8]) {
     let Ok(mut source) = FileSource::of(Path::new("fuzzed"), input, &POOL) else { return };
     let limits =
         Limits { active_timeout_ns: 60_000_000_000, idle_timeout_ns: 15_000_000_000, flows_max: 4 };
-    let style = RowStyle { sensor: "fuzz".into(), inside: Inside::default() };
-    let settings = LaneSettings { lane: 0, limits, seed: 7, style };
+    let style = RowStyle { sensor: "fuzz".into(), inside: Inside::default(), interface: None };
+    let settings = LaneSettings { lane: 0, limits, seed: 7, style, interface: None, filter: None };
     let (mut count, mut frames) = (Count::default(), 0);
     let (mut lane, mut tagger) = (Lane::new(settings, &mut count), Tagger::new(1));
     loop {
@@ -131,7 +131,7 @@ pub fn container(data: &[u8]) {
         }
     }
     assert!(source.offset() <= data.len() as u64);
-    lane.finish(tagger.sequence());
+    lane.finish(tagger.sequence(), None);
     assert_eq!((count.seen, count.open), (frames, 0));
     assert_eq!(count.packets + count.ignored, frames, "every frame went somewhere");
 }

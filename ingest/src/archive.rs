@@ -40,7 +40,7 @@ pub(crate) trait Archive {
     fn cut(
         &mut self,
         _wall_ns: i64,
-        _provisional: Vec<LedgerRow>,
+        _provisional: &[LedgerRow],
         _rotate: bool,
     ) -> Result<(), StoreError> {
         Ok(())

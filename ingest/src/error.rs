@@ -4,6 +4,7 @@ use schemas::store::StoreError;
 use thiserror::Error;
 
 use crate::endpoint::EndpointError;
+use crate::filter::FilterError;
 use crate::source::SourceError;
 
 /// A run that failed; nothing of it is in the store.
@@ -15,6 +16,9 @@ pub enum IngestError {
     /// The store cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The filter words are wrong.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
     /// The same capture twice on one command line.
     #[error(
         "{0:?} and {1:?} are the same capture; name it once, or use --again if it is meant to count twice"
@@ -41,6 +45,7 @@ impl IngestError {
             self,
             Self::Twice(..)
                 | Self::StreamAmongFiles
+                | Self::Filter(_)
                 | Self::Store(
                     StoreError::NotAStore(_) | StoreError::Occupied(_) | StoreError::SensorName(_)
                 )

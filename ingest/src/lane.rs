@@ -10,6 +10,7 @@ use schemas::flow::FlowRow;
 use crate::block::{Block, FrameRef};
 use crate::decode::{Decoded, decode, detail, protocol};
 use crate::dialogue::{Dialogue, Seen};
+use crate::filter::Filter;
 use crate::flow::{
     Arrival, Entry, Export, FlowTable, FragmentTable, Held, Limits, Matched, Open, Reason, TICK_NS,
 };
@@ -88,6 +89,8 @@ pub struct LaneSettings {
     pub style: RowStyle,
     /// The interface from which packets come as they happen, so that one out of time means the clock was set; none for captures.
     pub interface: Option<Arc<str>>,
+    /// Frames that do not match are counted and looked at no further.
+    pub filter: Option<Arc<Filter>>,
 }
 
 /// Collects rows until there are enough to hand over.
@@ -135,6 +138,7 @@ struct Grouped {
 pub struct Lane<O> {
     number: u8,
     live: bool,
+    filter: Option<Arc<Filter>>,
     table: FlowTable,
     fragments: FragmentTable,
     dialogue: Dialogue,
@@ -157,10 +161,11 @@ impl<O> std::fmt::Debug for Lane<O> {
 impl<O: Outbox> Lane<O> {
     /// An idle lane.
     pub fn new(settings: LaneSettings, outbox: O) -> Self {
-        let LaneSettings { lane, limits, seed, style, interface } = settings;
+        let LaneSettings { lane, limits, seed, style, interface, filter } = settings;
         Self {
             number: lane,
             live: interface.is_some(),
+            filter,
             table: FlowTable::new(limits, seed),
             fragments: FragmentTable::default(),
             dialogue: Dialogue::new(Arc::clone(&style.sensor)),
@@ -273,6 +278,9 @@ impl<O: Outbox> Lane<O> {
 
     fn frame(&mut self, at: &FrameRef, block: &Block) {
         let frame = block.frame(at);
+        if self.filter.as_ref().is_some_and(|filter| !filter.matches(&frame)) {
+            return self.tally.reject(frame.original);
+        }
         match decode(&frame) {
             Ok(Decoded { observation, fragment: None }) => {
                 self.tally.accept(&observation);

@@ -16,6 +16,8 @@ use crate::watch::{Note, Watch};
 pub struct Tally {
     /// What the reader said it handed over.
     pub seen: Seen,
+    /// Frames the filter rejected.
+    pub filtered: Seen,
     /// Frames by reason.
     pub ignored: [u64; Reject::ALL.len()],
     /// Original length of those.
@@ -34,6 +36,7 @@ impl Default for Tally {
     fn default() -> Self {
         Self {
             seen: Seen::default(),
+            filtered: Seen::default(),
             ignored: [0; Reject::ALL.len()],
             wire_ignored: 0,
             ip_bytes: 0,
@@ -45,6 +48,12 @@ impl Default for Tally {
 }
 
 impl Tally {
+    /// Counts a frame that the filter rejected.
+    pub fn reject(&mut self, wire_bytes: u32) {
+        self.filtered.packets += 1;
+        self.filtered.wire_bytes += u64::from(wire_bytes);
+    }
+
     /// Counts a frame that is no packet of a flow.
     pub fn ignore(&mut self, reason: Reject, wire_bytes: u32) {
         if let Some(counter) = self.ignored.get_mut(reason.index()) {
@@ -110,6 +119,8 @@ pub struct Account {
     pub lane: usize,
     /// Kind of source.
     pub backend: &'static str,
+    /// A filter runs in the kernel: what it rejects nobody counts.
+    pub kernel_filters: bool,
     open: Open,
     totals: Totals,
     watched: Option<Watch>,
@@ -125,6 +136,7 @@ impl Account {
             open: Open::default(),
             totals: Totals::default(),
             watched: None,
+            kernel_filters: false,
         }
     }
 
@@ -179,11 +191,11 @@ impl Account {
     fn count(&mut self, end: &IntervalEnd, exported: &Exported) -> LedgerRow {
         let before = std::mem::replace(&mut self.open, end.open);
         let since = std::mem::replace(&mut self.totals, end.totals);
-        let Tally { seen, ignored, wire_ignored, ip_bytes, .. } = end.tally;
+        let Tally { seen, filtered, ignored, wire_ignored, ip_bytes, .. } = end.tally;
         let ignored_packets: u64 = ignored.iter().sum();
         let [link_type, arp, non_ip, truncated, malformed, too_deep] = ignored.map(count);
         let Time { from_ns, to_ns, step_back_ns } = end.tally.time;
-        let balance = |opened: u64, came: u64, left: [u64; 3]| {
+        let balance = |opened: u64, came: u64, left: [u64; 4]| {
             count(opened) + count(came) - left.map(count).iter().sum::<i64>()
         };
         let sums = exported.sums;
@@ -216,8 +228,8 @@ impl Account {
             nic_rx_dropped: None,
             nic_rx_errors: None,
             queue_drops: 0,
-            filtered: Some(0),
-            wire_filtered: Some(0),
+            filtered: (!self.kernel_filters).then(|| count(filtered.packets)),
+            wire_filtered: (!self.kernel_filters).then(|| count(filtered.wire_bytes)),
             super_frames: end.watch.map(|_| count(end.tally.super_frames)),
             tcp_acks: None,
             tcp_ack_gaps: None,
@@ -253,17 +265,17 @@ impl Account {
             balance_error: balance(
                 before.packets,
                 seen.packets,
-                [sums.packets, ignored_packets, end.open.packets],
+                [sums.packets, ignored_packets, filtered.packets, end.open.packets],
             ),
             wire_balance_error: balance(
                 before.wire_bytes,
                 seen.wire_bytes,
-                [sums.wire_bytes, wire_ignored, end.open.wire_bytes],
+                [sums.wire_bytes, wire_ignored, filtered.wire_bytes, end.open.wire_bytes],
             ),
             ip_balance_error: balance(
                 before.ip_bytes,
                 ip_bytes,
-                [sums.ip_bytes, 0, end.open.ip_bytes],
+                [sums.ip_bytes, 0, 0, end.open.ip_bytes],
             ),
             detail: None,
         }

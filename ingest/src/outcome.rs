@@ -88,6 +88,11 @@ impl Outcome {
         for (reason, count) in reasons.into_iter().filter(|(_, count)| *count > 0) {
             writeln!(f, "  {reason:<20}{:>15}", grouped(count))?;
         }
+        let filtered = self.sum(|r| r.filtered.unwrap_or(0));
+        if filtered > 0 {
+            let wire = self.sum(|r| r.wire_filtered.unwrap_or(0));
+            line(f, "filtered", [filtered, wire, 0], "did not match the filter")?;
+        }
         let difference = [
             self.sum(|r| r.balance_error),
             self.sum(|r| r.wire_balance_error),

@@ -16,6 +16,7 @@ use crate::archive::{Archive, Files};
 use crate::block::{Block, Time};
 use crate::config::{IngestArgs, Settings};
 use crate::error::IngestError;
+use crate::filter::Filter;
 use crate::flow::Open;
 use crate::lane::{Delivery, Lane, LaneSettings, Outbox};
 use crate::ledger::{Account, IntervalEnd, Tally, Totals};
@@ -42,10 +43,11 @@ impl Outbox for Sender<Delivery> {
 pub fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     let settings = args.settings();
     check_sensor(&settings.sensor)?;
-    let inputs = fingerprints(&args.read)?;
+    let (captures, filter) = args.captures_and_filter()?;
+    let inputs = fingerprints(&captures)?;
     refuse_twins(&inputs, args.again)?;
     let pool = Pool::new(BLOCKS_WAITING * 2);
-    let paths = in_time_order(&args.read, &pool)?;
+    let paths = in_time_order(&captures, &pool)?;
     // Refused before any work is done, and again at the end, for another run may have been quicker.
     let store = Store::open_or_create(&args.store)?;
     if !args.again {
@@ -53,7 +55,8 @@ pub fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     }
     let publisher = Publisher::begin(&store, &settings.sensor, &boot_id())?;
     let backend = if paths.iter().any(|path| path.as_os_str() == "-") { "stream" } else { "file" };
-    let reader = Reader { paths: &paths, pool: &pool, progress: progress(&paths, args.quiet) };
+    let progress = progress(&paths, args.quiet);
+    let reader = Reader { paths: &paths, pool: &pool, filter, progress };
     let (sink, read) = flow(
         &settings,
         reader,
@@ -92,6 +95,8 @@ struct Read {
 struct Reader<'a> {
     paths: &'a [PathBuf],
     pool: &'a Pool,
+    /// For the lanes.
+    filter: Option<Arc<Filter>>,
     progress: ProgressBar,
 }
 
@@ -160,6 +165,7 @@ fn flow(
                         interface: None,
                     },
                     interface: None,
+                    filter: reader.filter.clone(),
                 },
                 deliver.clone(),
             );

@@ -192,7 +192,7 @@ impl<A: Archive> Sink<A> {
             book.rotates &= !rotate;
             provisional.extend(book.provisional.clone());
         }
-        self.archive.cut(watch.to_ns, provisional, rotate)
+        self.archive.cut(watch.to_ns, &provisional, rotate)
     }
 
     /// Writes a row for something that happened.

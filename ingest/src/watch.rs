@@ -39,8 +39,6 @@ pub struct Watch {
     pub clock_step_ns: i64,
     /// Word for who stamps the time of packets.
     pub timestamp_source: &'static str,
-    /// Whether the kernel filters, so that what it rejects is not known.
-    pub kernel_filters: bool,
     /// Of the packets handed over, those for which the lane's queue had no room.
     pub queue_drops: u64,
     /// Whether what is finished is to be published after this interval.
@@ -89,10 +87,6 @@ impl Watch {
         {
             let opened = before.and_then(Self::pending).unwrap_or(0);
             row.kernel_balance_error = Some(opened + packets - drops - row.packets_seen - pending);
-        }
-        if self.kernel_filters {
-            row.filtered = None;
-            row.wire_filtered = None;
         }
         row.link_up = Some(self.link_up);
         row.coverage_s = self.covered_ns / 1_000_000_000;

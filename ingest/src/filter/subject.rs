@@ -46,7 +46,7 @@ impl Subject {
     }
 
     /// Whether these words go together; `has_ends` says that `src` or `dst` was among them, `word` is the last of them.
-    pub(crate) fn check(&self, has_ends: bool, word: &Word<'_>) -> Result<(), FilterError> {
+    pub(crate) fn check(self, has_ends: bool, word: &Word<'_>) -> Result<(), FilterError> {
         let (fits, expected) = match (self.scope, self.kind) {
             (None | Some(Scope::Ip(_)), Kind::Protocol) => (!has_ends, "proto without src and dst"),
             (None, _)
@@ -66,7 +66,7 @@ impl Subject {
     }
 
     /// The question that a name or number makes of this.
-    pub(crate) fn question(&self, word: &Word<'_>) -> Result<Primitive, FilterError> {
+    pub(crate) fn question(self, word: &Word<'_>) -> Result<Primitive, FilterError> {
         let ends = self.ends;
         let primitive = match self.kind {
             Kind::Any | Kind::Host | Kind::Net if self.scope == Some(Scope::Ether) => {
@@ -101,11 +101,11 @@ impl Subject {
         Ok(primitive)
     }
 
-    fn transport(&self) -> Option<u8> {
+    fn transport(self) -> Option<u8> {
         if let Some(Scope::Transport(number)) = self.scope { Some(number) } else { None }
     }
 
-    fn network(&self, word: &Word<'_>) -> Result<Network, FilterError> {
+    fn network(self, word: &Word<'_>) -> Result<Network, FilterError> {
         let expected = match self.kind {
             Kind::Host => "an address as 192.0.2.1 or 2001:db8::1; names are not looked up",
             Kind::Net => "a network with its prefix, as 10.0.0.0/8 or 2001:db8::/32",

@@ -4,7 +4,7 @@
 
 use schemas::reject::Reject;
 
-use crate::decode::bytes::{array, be16, be32, u8_at};
+use crate::decode::bytes::{array, be16, be32};
 use crate::decode::strip;
 use crate::filter::primitive::{EXTENSIONS_MAX, Network, Primitive, Side, TAGS_MAX, number};
 use crate::frame::{Frame, LinkType};

@@ -64,7 +64,6 @@ pub(crate) struct CaptureParts<'a> {
     pub metrics: &'a Metrics,
     pub interface: Arc<str>,
     pub periods: Periods,
-    pub kernel_filters: bool,
 }
 
 /// A lane, seen from here.
@@ -94,7 +93,6 @@ pub(crate) struct Capture<'a> {
     metrics: &'a Metrics,
     interface: Arc<str>,
     periods: Periods,
-    kernel_filters: bool,
     tagger: Tagger,
     pool: Pool,
     last: Moment,
@@ -123,7 +121,6 @@ impl<'a> Capture<'a> {
             metrics,
             interface,
             periods,
-            kernel_filters,
         } = parts;
         let now = Moment::of(clock);
         let link = links.look();
@@ -150,7 +147,6 @@ impl<'a> Capture<'a> {
             metrics,
             interface,
             periods,
-            kernel_filters,
             pool: Pool::new(4),
             last: now,
             next_tick: now.steady_ns + TICK_NS,
@@ -386,7 +382,6 @@ impl<'a> Capture<'a> {
             covered_ns: (now.wall_ns - self.interval_from - self.dark_ns).max(0),
             clock_step_ns: self.interval_step,
             timestamp_source: self.stamps,
-            kernel_filters: self.kernel_filters,
             rotates: now.wall_ns.div_euclid(rotate_ns) != self.interval_from.div_euclid(rotate_ns),
         }
     }

@@ -132,8 +132,8 @@ impl Archive for Memory {
         self.ledger.push(row.clone());
         Ok(())
     }
-    fn cut(&mut self, wall_ns: i64, rows: Vec<LedgerRow>, rotate: bool) -> Result<(), StoreError> {
-        self.cuts.push((wall_ns, rows, rotate));
+    fn cut(&mut self, wall_ns: i64, rows: &[LedgerRow], rotate: bool) -> Result<(), StoreError> {
+        self.cuts.push((wall_ns, rows.to_vec(), rotate));
         Ok(())
     }
 }
@@ -222,6 +222,7 @@ fn play(lanes: usize, scene: impl FnOnce(&mut Trial<'_>)) -> Memory {
                         interface: Some(Arc::clone(&interface)),
                     },
                     interface: Some(Arc::clone(&interface)),
+                    filter: None,
                 },
                 writer.clone(),
             );
@@ -258,7 +259,6 @@ fn play(lanes: usize, scene: impl FnOnce(&mut Trial<'_>)) -> Memory {
             metrics: &metrics,
             interface,
             periods: Periods { interval_ns: 10 * SECOND, rotate_ns: 10 * SECOND, retire_ns: 0 },
-            kernel_filters: false,
         });
         let mut trial = Trial { world: Arc::clone(&world), capture };
         scene(&mut trial);

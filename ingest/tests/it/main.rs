@@ -15,6 +15,7 @@ mod config;
 mod corpus;
 mod damage;
 mod endpoint;
+mod filter;
 mod forge;
 mod formats;
 mod guard;

@@ -11,7 +11,6 @@ mod refusal;
 
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
@@ -20,7 +19,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::source::SourceError;
 use crate::source::live::{KernelCounters, LiveSettings, LiveSource, Parcel};
 use crate::source::sys::xdp::{Descriptor, Device, Failure};
-use crate::source::xdp::batch::{Batch, Chunks};
+use crate::source::xdp::batch::Batch;
 use crate::source::xdp::queue::{Queue, Running, Size, pause};
 use crate::source::xdp::refusal::{refused, unfit};
 
@@ -29,6 +28,8 @@ pub use crate::source::xdp::queue::Mode;
 
 /// Frames of a batch at most.
 const BATCH: u32 = 1024;
+/// Emptied lists that are kept.
+const SHELF: usize = 1024;
 /// After fewer frames than this, the next look waits a little, so that a slow link is not read frame by frame.
 const FEW: u32 = 64;
 const PAUSE: Duration = Duration::from_millis(1);
@@ -126,14 +127,11 @@ impl XdpSource {
     /// Gives chunks that have come home back to the kernel.
     fn refill(&mut self) {
         for queue in &mut self.running.queues {
-            while let Some(mut frames) = queue.home.pop() {
-                queue.socket.fill.give(frames.iter().map(|at| at.offset));
-                if self.shelf.len() < BATCH as usize {
-                    frames.clear();
+            queue.refill(|frames| {
+                if self.shelf.len() < SHELF {
                     self.shelf.push(frames);
                 }
-            }
-            queue.socket.wake();
+            });
         }
     }
 
@@ -148,10 +146,7 @@ impl XdpSource {
             while ready > 0 {
                 let count = ready.min(BATCH);
                 ready -= count;
-                let mut frames = self.shelf.pop().unwrap_or_default();
-                queue.socket.receive.take(count, &mut frames);
-                let umem = Arc::clone(&queue.socket.umem);
-                let chunks = Chunks { umem, frames, home: Arc::clone(&queue.home) };
+                let chunks = queue.take(count, self.shelf.pop().unwrap_or_default());
                 give(Parcel::Any(Box::new(Batch { chunks, ts_ns, longest: self.longest })));
             }
         }
@@ -198,7 +193,8 @@ impl LiveSource for XdpSource {
         self.refill();
         let mut found = self.harvest(give);
         if found == 0 {
-            self.await_frames(if is_stopped { wait.min(PAUSE) } else { wait })?;
+            let is_short = self.running.queues.iter().any(Queue::is_short);
+            self.await_frames(if is_stopped || is_short { wait.min(PAUSE) } else { wait })?;
             self.refill();
             found = self.harvest(give);
         }

@@ -9,9 +9,9 @@ use crossbeam::queue::ArrayQueue;
 use nix::poll::{PollTimeout, poll};
 
 use crate::source::sys::xdp::{
-    Device, Failure, Hook, Link, Program, Socket, SocketMap, Statistics,
+    Descriptor, Device, Failure, Hook, Link, Program, Socket, SocketMap, Statistics,
 };
-use crate::source::xdp::batch::Home;
+use crate::source::xdp::batch::{Chunks, Home};
 use crate::source::xdp::host;
 
 /// The kernel lets go of a queue a little after its socket was closed: how often, and how long apart, joining it is tried.
@@ -48,7 +48,9 @@ pub(crate) struct Size {
 #[derive(Debug)]
 pub(crate) struct Queue {
     pub(crate) socket: Socket,
-    pub(crate) home: Home,
+    home: Home,
+    /// Chunks of frames handed over that have not come home.
+    away: u32,
     counted: Statistics,
 }
 
@@ -56,7 +58,30 @@ impl Queue {
     fn open(size: Size) -> Result<Self, Failure> {
         let socket = Socket::open(size.chunk, size.chunks)?;
         let home = Arc::new(ArrayQueue::new(size.chunks as usize));
-        Ok(Self { socket, home, counted: Statistics::default() })
+        Ok(Self { socket, home, away: 0, counted: Statistics::default() })
+    }
+
+    /// Takes frames that are there; `frames` is an empty list.
+    pub(crate) fn take(&mut self, count: u32, mut frames: Vec<Descriptor>) -> Chunks {
+        self.socket.receive.take(count, &mut frames);
+        self.away += count_of(&frames);
+        Chunks { umem: Arc::clone(&self.socket.umem), frames, home: Arc::clone(&self.home) }
+    }
+
+    /// Gives chunks that have come home back to the kernel; the emptied lists go to `shelf`.
+    pub(crate) fn refill(&mut self, mut shelf: impl FnMut(Vec<Descriptor>)) {
+        while let Some(mut frames) = self.home.pop() {
+            self.away -= count_of(&frames);
+            self.socket.fill.give(frames.iter().map(|at| at.offset));
+            frames.clear();
+            shelf(frames);
+        }
+        self.socket.wake();
+    }
+
+    /// Whether the kernel may soon have no chunk left: it would drop frames, and not wake us for them.
+    pub(crate) fn is_short(&self) -> bool {
+        self.away as usize > self.home.capacity() / 2
     }
 
     fn bind(&self, interface: u32, queue: u32, copy: bool) -> io::Result<()> {
@@ -79,6 +104,11 @@ impl Queue {
         }
         self.counted
     }
+}
+
+fn count_of(frames: &[Descriptor]) -> u32 {
+    // No more than there are chunks.
+    u32::try_from(frames.len()).unwrap_or(u32::MAX)
 }
 
 /// Sleeps.

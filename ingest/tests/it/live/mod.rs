@@ -2,3 +2,4 @@
 
 pub(crate) mod lab;
 mod wire;
+mod xdp;
