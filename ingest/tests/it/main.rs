@@ -14,6 +14,7 @@ mod captures;
 mod config;
 mod corpus;
 mod damage;
+mod deploy;
 mod endpoint;
 mod filter;
 mod forge;
