@@ -1,12 +1,13 @@
 //! Confines itself as the probe does, then tries what a probe must be able to do and what an intruder would; prints each outcome on a line.
 //!
 //! Confinement cannot be undone, so the tests in `ingest/tests/it/guard.rs` run this program. It reads its instructions from the standard input, a word and
-//! its value on each line: `mode`, `source`, `user`, `store`, `extra`, `capture`, `outside`, `port`, and `try`, which may be repeated.
+//! its value on each line: `mode`, `source`, `user`, `store`, `extra`, `outside`, `port`, `interface`, `thread`, and `try`, which may be repeated.
 
 #![expect(clippy::unwrap_used, reason = "whoever runs this sees at once what failed")]
 #![expect(clippy::print_stdout, reason = "the outcomes are what it is for")]
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, IoSliceMut, Read as _, Write as _};
@@ -17,11 +18,15 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use clap::ValueEnum as _;
 use ingest::IngestArgs;
 use ingest::config::{Sandbox, SourceKind};
 use ingest::guard::{Confinement, confine};
+use ingest::source::live::{Fanout, LiveSettings, LiveSource, Parcel};
+use ingest::source::xdp::XdpSource;
+use ingest::source::{PnetSource, RingSource, SourceError};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::{Uid, getppid, setuid};
@@ -50,6 +55,9 @@ impl Orders {
     fn get(&self, word: &str) -> Option<&str> {
         self.all(word).first().map(String::as_str)
     }
+    fn source(&self) -> SourceKind {
+        SourceKind::from_str(self.get("source").unwrap_or("ring"), false).unwrap()
+    }
     fn path(&self, word: &str) -> &Path {
         Path::new(self.get(word).unwrap())
     }
@@ -69,7 +77,7 @@ fn main() {
         store: orders.path("store"),
         extra_write: orders.all("extra").iter().map(Into::into).collect(),
         user: orders.get("user"),
-        source: SourceKind::from_str(orders.get("source").unwrap_or("ring"), false).unwrap(),
+        source: orders.source(),
         metrics_port: Some(before.listener.local_addr().unwrap().port()),
     });
     match confined {
@@ -126,7 +134,8 @@ fn try_out(attempt: &str, orders: &Orders, before: &Before) -> String {
         "status of a thread" => {
             thread::spawn(|| status("/proc/thread-self/status")).join().unwrap()
         }
-        other => panic!("{other:?} is not known"),
+        "capture" => told(capture(orders)),
+        other => format!("{other:?} is not known"),
     }
 }
 
@@ -150,6 +159,45 @@ fn answer(listener: &TcpListener) -> io::Result<()> {
     let mut word = [0; 4];
     guest.read_exact(&mut word)?;
     guest.write_all(&word)
+}
+
+/// Opens an interface, as if it had been made anew, says so, and waits for packets.
+fn capture(orders: &Orders) -> Result<(), String> {
+    let settings = LiveSettings {
+        interface: orders.get("interface").unwrap().to_owned(),
+        lanes: 1,
+        ring_bytes: 4 << 20,
+        block_bytes: 1 << 18,
+        retire: Duration::from_millis(20),
+        fanout_group: 1,
+        fanout: Fanout::Hosts,
+        promiscuous: true,
+        force: false,
+        kernel_filter: None,
+    };
+    let mut source: Box<dyn LiveSource> = match orders.source() {
+        SourceKind::Ring => Box::new(RingSource::open(&settings).map_err(chain)?),
+        SourceKind::Xdp => Box::new(XdpSource::open(&settings).map_err(chain)?),
+        SourceKind::Pnet => Box::new(PnetSource::open(&settings).map_err(chain)?),
+    };
+    println!("listening: yes");
+    let mut packets = 0;
+    for _ in 0..50 {
+        let take = &mut |parcel| {
+            let (Parcel::Lane(_, frames) | Parcel::Any(frames)) = parcel;
+            packets += frames.packets();
+        };
+        source.poll(Duration::from_millis(100), take).map_err(chain)?;
+        if packets > 0 {
+            return Ok(());
+        }
+    }
+    Err("no packet came".to_owned())
+}
+
+fn chain(error: SourceError) -> String {
+    let why = error.source().map(|why| format!(": {why}"));
+    format!("{error}{}", why.unwrap_or_default())
 }
 
 /// The whole line: lanes, writer, files, fsync, rename.

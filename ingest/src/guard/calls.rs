@@ -291,6 +291,8 @@ fn conditional(source: SourceKind) -> Result<Rules, BackendError> {
     };
     let mut sockets = each(0, families)?;
     sockets.push(rule(&[is(0, libc::AF_NETLINK)?, is(2, libc::NETLINK_ROUTE)?])?);
+    // Of no use but to ask for the number of an interface, as C libraries do: it cannot be connected.
+    sockets.push(rule(&[is(0, libc::AF_UNIX)?, masked(1, 0xf, libc::SOCK_DGRAM)?])?);
     let mut questions = Vec::new();
     for question in QUESTIONS {
         // Requests have 32 bits; libc's type for them differs by C library.
@@ -446,6 +448,8 @@ mod tests {
             (libc::SYS_socket, vec![libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE], ALLOW),
             (libc::SYS_socket, vec![libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_AUDIT], EPERM),
             (libc::SYS_socket, vec![libc::AF_INET, libc::SOCK_STREAM, 0], EPERM),
+            (libc::SYS_socket, vec![libc::AF_INET, libc::SOCK_DGRAM, 0], EPERM),
+            (libc::SYS_socket, vec![libc::AF_UNIX, libc::SOCK_STREAM, 0], EPERM),
             (libc::SYS_socket, vec![libc::AF_XDP, libc::SOCK_RAW, 0], EPERM),
             (libc::SYS_prlimit64, vec![0, 7], ALLOW),
             (libc::SYS_prlimit64, vec![1, 7], EPERM),

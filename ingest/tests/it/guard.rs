@@ -3,6 +3,7 @@
 //! Confinement cannot be undone, so a program of its own tries it: `ingest/examples/confined.rs`, which cargo builds beside the tests.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::forge::{Order, Shape, pcap};
 use crate::lab::{rows_of, sum};
-use crate::live::lab::skip;
+use crate::live::lab::{End, TAP, Wire, skip};
 
 const SIGSYS: i32 = 31;
 const SIGABRT: i32 = 6;
@@ -111,20 +112,20 @@ impl Trial {
     fn orders(&self, more: &[(&str, &str)], attempts: &[&str]) -> String {
         let mut orders = format!("port {}\n", self.listener.local_addr().unwrap().port());
         for place in ["store", "extra", "outside"] {
-            orders.push_str(&format!("{place} {}\n", self.path(place).display()));
+            writeln!(orders, "{place} {}", self.path(place).display()).unwrap();
         }
         for (word, value) in more.iter().copied().chain(attempts.iter().map(|it| ("try", *it))) {
-            orders.push_str(&format!("{word} {value}\n"));
+            writeln!(orders, "{word} {value}").unwrap();
         }
         orders
     }
 
-    /// Runs the program; knocks at its door when it says where that is.
     fn run(&self, more: &[(&str, &str)], attempts: &[&str]) -> Told {
-        self.run_as(&mut Command::new(program()), &self.orders(more, attempts))
+        self.run_as(&mut Command::new(program()), &self.orders(more, attempts), &|| {})
     }
 
-    fn run_as(&self, command: &mut Command, orders: &str) -> Told {
+    /// Runs a command that runs the program; knocks at its door when it says where that is, and sends when it listens.
+    fn run_as(&self, command: &mut Command, orders: &str, send: &dyn Fn()) -> Told {
         let command = command.current_dir(self.folder.path());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(orders.as_bytes()).unwrap();
@@ -132,6 +133,9 @@ impl Trial {
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
             let line = line.unwrap();
             let (what, outcome) = line.split_once(": ").unwrap();
+            if what == "listening" {
+                send();
+            }
             if what == "port" {
                 let mut door = TcpStream::connect(format!("127.0.0.1:{outcome}")).unwrap();
                 let mut echo = [0; 4];
@@ -149,12 +153,13 @@ impl Trial {
 fn program() -> PathBuf {
     let beside = std::env::current_exe().unwrap();
     let path = beside.parent().unwrap().parent().unwrap().join("examples/confined");
-    assert!(path.exists(), "{path:?} is missing: cargo build -p ingest --example confined");
+    let shown = path.display();
+    assert!(path.exists(), "{shown} is missing: cargo build -p ingest --example confined");
     path
 }
 
 fn nobody() -> User {
-    User::from_name("nobody").unwrap().expect("this machine has no user nobody")
+    User::from_name("nobody").unwrap().unwrap()
 }
 
 fn owner(path: &Path) -> u32 {
@@ -276,6 +281,25 @@ fn af_xdp_keeps_what_it_takes_to_open_it_again() {
 }
 
 #[test]
+fn an_interface_can_be_opened_from_within() {
+    let Some(trial) = Trial::begin() else { return };
+    let Some(wire) = Wire::lay() else { return };
+    // AF_XDP carries no more.
+    wire.set(End::Tap, "mtu 1500");
+    let sender = wire.sender();
+    let frames = vec![vec![0xff; 100]; 64];
+    for source in ["ring", "xdp", "pnet"] {
+        let orders = [("mode", "try"), ("source", source), ("interface", TAP)];
+        let told = trial.run_as(
+            &mut wire.command(End::Tap, program().to_str().unwrap()),
+            &trial.orders(&orders, &["capture"]),
+            &|| assert_eq!(sender.send(&frames), 64),
+        );
+        assert_eq!(told.of("capture"), "ok", "{source}: {}", told.of("confined"));
+    }
+}
+
+#[test]
 fn root_by_wish_is_root_without_its_powers() {
     let Some(trial) = Trial::begin() else { return };
     let told = trial.run(
@@ -345,7 +369,7 @@ fn who_is_not_root_is_confined_as_well() {
     let run = |more: &[(&str, &str)], attempts: &[&str]| {
         let mut command = Command::new(&copy);
         command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-        trial.run_as(&mut command, &trial.orders(more, attempts))
+        trial.run_as(&mut command, &trial.orders(more, attempts), &|| {})
     };
     let told = run(
         &[("mode", "try")],
