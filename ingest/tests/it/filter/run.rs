@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use ingest::filter::Filter;
+use ingest::flow::Open;
 use ingest::frame::{Frame, LinkType};
+use ingest::ledger::{Account, Exported, IntervalEnd, Tally, Totals};
 use ingest::source::synthetic::Plan;
 
 use crate::forge::{Order, Packet, pcap};
@@ -172,4 +174,21 @@ fn captures_called_like_words_are_captures() {
     // The first is a capture in any case.
     let args = lab.args(&["tcp".into()]);
     assert_eq!(args.captures_and_filter().unwrap().0, [PathBuf::from("tcp")]);
+}
+
+/// Nobody counts what the kernel rejects: that is null, not 0.
+#[test]
+fn a_filter_in_the_kernel_leaves_the_column_empty() {
+    let mut account = Account::new("lab".into(), 0, "tpacket_v3");
+    account.kernel_filters = true;
+    let end = IntervalEnd {
+        tally: Tally::default(),
+        open: Open::default(),
+        entries: 0,
+        totals: Totals::default(),
+        interface: "tap0".into(),
+    };
+    let row = account.close(&end, &Exported::default());
+    assert_eq!((row.filtered, row.wire_filtered), (None, None));
+    assert_eq!((row.balance_error, row.wire_balance_error, row.ip_balance_error), (0, 0, 0));
 }
