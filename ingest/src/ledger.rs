@@ -6,7 +6,7 @@ use schemas::ledger::LedgerRow;
 use schemas::reject::Reject;
 
 use crate::block::{Seen, Time};
-use crate::flow::Open;
+use crate::flow::{Acknowledged, Open};
 use crate::observation::Observation;
 use crate::record::{count, micros};
 
@@ -23,6 +23,10 @@ pub struct Tally {
     pub ip_bytes: u64,
     /// Packets that claim more than their frame.
     pub length_exceeds_frame: u64,
+    /// TCP acknowledgements compared with the data seen.
+    pub tcp_acks: u64,
+    /// Of these, those of data not seen.
+    pub tcp_ack_gaps: u64,
     /// When the frames of the interval came, those of other lanes too: a lane without any has an interval all the same.
     pub time: Time,
 }
@@ -35,6 +39,8 @@ impl Default for Tally {
             wire_ignored: 0,
             ip_bytes: 0,
             length_exceeds_frame: 0,
+            tcp_acks: 0,
+            tcp_ack_gaps: 0,
             time: Time::NONE,
         }
     }
@@ -53,6 +59,12 @@ impl Tally {
     pub fn accept(&mut self, observation: &Observation) {
         self.ip_bytes += u64::from(observation.ip_bytes);
         self.length_exceeds_frame += u64::from(observation.has(Observation::EXCEEDS_FRAME));
+    }
+
+    /// Counts what an acknowledgement showed.
+    pub fn acknowledge(&mut self, acknowledged: Acknowledged) {
+        self.tcp_acks += u64::from(acknowledged.compared);
+        self.tcp_ack_gaps += u64::from(acknowledged.missed > 0);
     }
 }
 
@@ -154,8 +166,8 @@ impl Account {
             filtered: Some(0),
             wire_filtered: Some(0),
             super_frames: None,
-            tcp_acks: None,
-            tcp_ack_gaps: None,
+            tcp_acks: Some(count(end.tally.tcp_acks)),
+            tcp_ack_gaps: Some(count(end.tally.tcp_ack_gaps)),
             length_exceeds_frame: count(end.tally.length_exceeds_frame),
             wire_bytes: count(seen.wire_bytes),
             wire_open_start: count(before.wire_bytes),
