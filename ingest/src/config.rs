@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use clap::Args;
 
+pub(crate) use self::check::store_problem;
 pub use self::environment::typed;
+pub(crate) use self::environment::wants_colour;
 pub use self::layers::{Layers, Problems};
 pub use self::start::{Start, checked, start};
 use crate::direction::{Inside, Prefix};

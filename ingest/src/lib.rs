@@ -8,6 +8,7 @@ pub mod config;
 pub mod decode;
 mod dialogue;
 mod direction;
+pub mod doctor;
 pub mod endpoint;
 mod error;
 pub mod exposition;

@@ -14,7 +14,7 @@ use crate::config::{IngestArgs, SourceKind};
 pub(crate) fn check(args: &IngestArgs) -> Vec<String> {
     let mut problems = Vec::new();
     problems.extend(check_sensor(&args.settings().sensor).err().map(|error| error.to_string()));
-    problems.extend(store(&args.store));
+    problems.extend(store_problem(&args.store));
     problems.extend(args.read.iter().filter_map(|path| unreadable(path)));
     if let Some(name) = &args.live.interface {
         problems.extend(interface(name));
@@ -29,7 +29,7 @@ pub(crate) fn check(args: &IngestArgs) -> Vec<String> {
 }
 
 /// A store that is there must be one, and one that is not must be possible; both writable.
-fn store(path: &Path) -> Option<String> {
+pub(crate) fn store_problem(path: &Path) -> Option<String> {
     let is_empty = || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     if path.exists() && !is_empty() && Store::open(path).is_err() {
         return Some(format!("store {path:?} is neither empty nor a store; name another folder"));

@@ -7,6 +7,7 @@ mod pcap;
 mod pcapng;
 mod reader;
 pub mod synthetic;
+pub(crate) mod sys;
 
 pub use error::{Damage, SourceError};
 pub use reader::{FileSource, Pool, Tagger};

@@ -13,6 +13,7 @@ mod balance;
 mod captures;
 mod config;
 mod damage;
+mod doctor;
 mod endpoint;
 mod forge;
 mod formats;
