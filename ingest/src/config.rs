@@ -74,7 +74,7 @@ pub struct IngestArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Configuration")]
 pub struct ConfigArgs {
-    /// Read settings from this file (TOML; the long names of the options are its keys). The environment (OUTFLOW_MAX_FLOWS) comes before it, the command line before both
+    /// Read settings from this file (TOML; the long names of the options are its keys). A variable like `OUTFLOW_MAX_FLOWS` comes before it, the command line before both
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Only say whether these settings can be used here

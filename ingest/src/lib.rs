@@ -26,6 +26,8 @@ pub mod record;
 mod resolution;
 mod sink;
 pub mod source;
+pub mod stats;
+pub mod watch;
 
 use std::process::ExitCode;
 

@@ -31,8 +31,9 @@ pub(crate) fn check(args: &IngestArgs) -> Vec<String> {
 /// A store that is there must be one, and one that is not must be possible; both writable.
 pub(crate) fn store_problem(path: &Path) -> Option<String> {
     let is_empty = || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    let name = path.display();
     if path.exists() && !is_empty() && Store::open(path).is_err() {
-        return Some(format!("store {path:?} is neither empty nor a store; name another folder"));
+        return Some(format!("store {name} is neither empty nor a store; name another folder"));
     }
     let mut folder: PathBuf = path.to_owned();
     while !folder.exists() {
@@ -42,14 +43,16 @@ pub(crate) fn store_problem(path: &Path) -> Option<String> {
         }
     }
     let usable = access(&folder, AccessFlags::W_OK | AccessFlags::X_OK);
-    usable.err().map(|error| format!("store {path:?} cannot be written ({folder:?}: {error})"))
+    usable
+        .err()
+        .map(|error| format!("store {name} cannot be written ({}: {error})", folder.display()))
 }
 
 fn unreadable(path: &Path) -> Option<String> {
     if path.as_os_str() == "-" {
         return None;
     }
-    File::open(path).err().map(|error| format!("could not open {path:?}: {error}"))
+    File::open(path).err().map(|error| format!("could not open {}: {error}", path.display()))
 }
 
 fn interface(name: &str) -> Option<String> {

@@ -165,7 +165,7 @@ pub(crate) fn disk(store: &Path, live: &LiveArgs) -> Vec<Check> {
     let Ok(state) = statvfs(there) else {
         return vec![Check::unknown(name, "its file system does not say how full it is")];
     };
-    let free = u64::from(state.blocks_available()) * u64::from(state.fragment_size()) / MIB;
+    let free = state.blocks_available().saturating_mul(state.fragment_size()) / MIB;
     let spool = u64::from(live.spool_mb);
     let found = format!("{free} MiB free; the spool may take {spool} MiB");
     let room = if free < spool {

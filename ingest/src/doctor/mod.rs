@@ -22,7 +22,7 @@ use crate::source::sys::ethtool::Asked;
 const BLOCK_OVERHEAD: u32 = 256;
 /// Link header and two VLAN tags, octets.
 const LINK_OCTETS: u32 = 14 + 8;
-/// A frame that AF_XDP puts into a chunk of 4 KiB, headroom aside, as drivers' MTU.
+/// A frame that `AF_XDP` puts into a chunk of 4 KiB, headroom aside, as drivers' MTU.
 const XDP_MTU_MAX: u32 = 3498;
 
 /// Arguments of `outflow doctor`.

@@ -23,6 +23,7 @@ const EDGES: &[Exemption] = &[
     ("ingest/src/config.rs", "configuration: the number of processors is a default"),
     ("ingest/src/config/environment.rs", "configuration: the one reader of words and variables"),
     ("ingest/src/endpoint.rs", "the time limits of a connection, and of silence"),
+    ("ingest/src/watch.rs", "shows the numbers once a second"),
     ("ingest/src/pipeline.rs", "the one place with threads; names a run by the clock"),
     ("analyze/src/cli/shell.rs", "command line: tells how long a query took, keeps a history"),
     ("analyze/src/session.rs", "a query's deadline, and as many partitions as processors"),

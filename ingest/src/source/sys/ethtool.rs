@@ -22,8 +22,20 @@ const GRSSH: u32 = 0x46;
 const FLAG_RX_VLAN: u32 = 1 << 8;
 const FLAG_LRO: u32 = 1 << 15;
 
-/// Words of the longest answer: the header of `ethtool_rxfh`, 4,096 places of the table, a key of 1 KiB.
+/// Words of the longest answer of fixed length, `ethtool_drvinfo`.
+const FIXED_WORDS: usize = 49;
+/// Words of an answer that is still believed: a table of 4,096 places, a key of 1 KiB.
 const WORDS_MAX: usize = 6 + 4096 + 256;
+
+/// Words that the kernel may write in answer to a question: for `GRSSH` its header, table and key, whose sizes the question states.
+fn answer_words(question: &[u32]) -> Option<usize> {
+    let &command = question.first()?;
+    if command != GRSSH {
+        return Some(FIXED_WORDS);
+    }
+    let (places, key_octets) = (*question.get(2)? as usize, *question.get(3)? as usize);
+    places.checked_add(key_octets.div_ceil(4))?.checked_add(6).map(|words| words.max(FIXED_WORDS))
+}
 
 /// What a driver does with frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,14 +153,12 @@ impl Asked {
     pub(crate) fn spread(&self) -> io::Result<Spread> {
         // Sizes of 0 ask for the sizes alone.
         let [_, _, places, key_octets, ..] = self.ask::<6>(GRSSH)?;
-        let mut words = Box::new([0; WORDS_MAX]);
-        for (to, from) in words.iter_mut().zip([GRSSH, 0, places, key_octets]) {
-            *to = from;
-        }
-        let (places, key_octets) = (places as usize, key_octets as usize);
-        if places > 4096 || 6 + places + key_octets.div_ceil(4) > WORDS_MAX {
+        let mut words = vec![GRSSH, 0, places, key_octets];
+        let Some(needed) = answer_words(&words).filter(|needed| *needed <= WORDS_MAX) else {
             return Err(io::Error::from_raw_os_error(libc::EOVERFLOW));
-        }
+        };
+        words.resize(needed, 0);
+        let (places, key_octets) = (places as usize, key_octets as usize);
         self.exchange(&mut words)?;
         let function = words.get(4).copied().unwrap_or_default().to_ne_bytes();
         let [function, folding, ..] = function;
@@ -159,7 +169,7 @@ impl Asked {
 
     /// Asks a question whose answer has a fixed length.
     fn ask<const N: usize>(&self, command: u32) -> io::Result<[u32; N]> {
-        let mut words = [0; WORDS_MAX];
+        let mut words = [0; FIXED_WORDS];
         words[0] = command;
         self.exchange(&mut words)?;
         let mut answer = [0; N];
@@ -169,10 +179,12 @@ impl Asked {
         Ok(answer)
     }
 
-    fn exchange(&self, words: &mut [u32; WORDS_MAX]) -> io::Result<()> {
+    fn exchange(&self, words: &mut [u32]) -> io::Result<()> {
+        if answer_words(words).is_none_or(|needed| words.len() < needed) {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
         let mut request = self.request(words.as_mut_ptr().cast());
-        // SAFETY: every command of this file answers within `WORDS_MAX` words: those of fixed length have 49 at most, and `GRSSH` writes no more than the
-        // sizes in the request say, which `spread` has checked. The words live through the call, and any octets make words.
+        // SAFETY: there is room for the whole answer, as was just checked; the words live through the call, and any octets make words.
         let result = unsafe { libc::ioctl(self.socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
         checked(result)
     }
