@@ -116,6 +116,8 @@ pub struct Block {
     pub seen: Vec<Seen>,
     /// When its frames came, whichever lane they are for.
     pub time: Time,
+    /// Frames longer than the interface can carry.
+    pub super_frames: u64,
     /// Name of the interface or file, for the ledger.
     pub interface: Arc<str>,
 }
@@ -141,6 +143,8 @@ pub struct BlockParts {
     pub seen: Vec<Seen>,
     /// When its frames came.
     pub time: Time,
+    /// Frames longer than the interface can carry.
+    pub super_frames: u64,
     /// Name of the interface or file.
     pub interface: Arc<str>,
     /// The frames, in order of arrival.
@@ -154,8 +158,8 @@ impl Block {
         parts: BlockParts,
         recycle: Arc<ArrayQueue<Vec<FrameRef>>>,
     ) -> Self {
-        let BlockParts { sequence, interval, seen, time, interface, frames } = parts;
-        Self { memory, frames, recycle, sequence, interval, seen, time, interface }
+        let BlockParts { sequence, interval, seen, time, super_frames, interface, frames } = parts;
+        Self { memory, frames, recycle, sequence, interval, seen, time, super_frames, interface }
     }
 
     /// Where the frames lie.

@@ -8,7 +8,7 @@ mod layers;
 mod option;
 mod start;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -20,6 +20,7 @@ pub use self::layers::{Layers, Problems};
 pub use self::start::{Start, checked, start};
 use crate::direction::{Inside, Prefix};
 use crate::endpoint::check_address;
+use crate::filter::{self, Filter, FilterError};
 use crate::flow::Limits;
 use crate::source::live::Fanout;
 
@@ -38,8 +39,8 @@ pub struct IngestArgs {
     /// Of the settings themselves.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Count only what matches, as with tcpdump: host 192.0.2.1 and not port 22
-    #[arg(value_name = "FILTER", trailing_var_arg = true)]
+    /// Count only what matches, as with tcpdump: host 192.0.2.1 and not port 22 (--help lists the words)
+    #[arg(value_name = "FILTER", trailing_var_arg = true, long_help = filter::HELP)]
     pub filter: Vec<String>,
     /// Folder of the store; made where there is none
     #[arg(long, value_name = "DIR")]
@@ -209,6 +210,23 @@ impl IngestArgs {
         }
     }
 
+    /// The captures to read, and the filter they go through: words behind the last capture are taken for a name by `-r`, so it is the first that is no
+    /// file and can begin a filter that ends the captures.
+    pub fn captures_and_filter(&self) -> Result<(Vec<PathBuf>, Option<Arc<Filter>>), FilterError> {
+        let begins = |path: &PathBuf| begins_filter(path);
+        let (captures, swallowed) = match self.read.iter().skip(1).position(begins) {
+            Some(before) => self.read.split_at(before + 1),
+            None => (self.read.as_slice(), [].as_slice()),
+        };
+        let swallowed = swallowed.iter().map(|word| word.to_string_lossy());
+        let given = self.filter.iter().map(Into::into);
+        let words: Vec<_> = swallowed.chain(given).collect();
+        if words.is_empty() {
+            return Ok((captures.to_vec(), None));
+        }
+        Ok((captures.to_vec(), Some(Arc::new(Filter::parse(&words.join(" "))?))))
+    }
+
     /// The settings these arguments mean on this machine.
     pub fn settings(&self) -> Settings {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -224,6 +242,11 @@ impl IngestArgs {
             },
         }
     }
+}
+
+/// Whether a word behind the captures is not one of them, but the filter's first.
+pub(crate) fn begins_filter(path: &Path) -> bool {
+    !path.exists() && path.to_str().is_some_and(Filter::begins)
 }
 
 /// What the arguments mean.

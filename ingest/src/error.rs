@@ -4,6 +4,8 @@ use schemas::store::StoreError;
 use thiserror::Error;
 
 use crate::endpoint::EndpointError;
+use crate::filter::FilterError;
+use crate::guard::GuardError;
 use crate::source::SourceError;
 
 /// A run that failed; nothing of it is in the store.
@@ -15,6 +17,9 @@ pub enum IngestError {
     /// The store cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The filter words are wrong.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
     /// The same capture twice on one command line.
     #[error(
         "{0:?} and {1:?} are the same capture; name it once, or use --again if it is meant to count twice"
@@ -26,6 +31,15 @@ pub enum IngestError {
     /// The counters cannot be served.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// The process cannot be confined.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// Signals cannot be waited for.
+    #[error("could not wait for signals")]
+    Signals(#[source] std::io::Error),
+    /// A thread cannot be started.
+    #[error("could not start a thread")]
+    Thread(#[source] std::io::Error),
     /// A stage broke.
     #[error("the {0} stopped unexpectedly; nothing was published; please report it")]
     Stage(&'static str),
@@ -37,10 +51,15 @@ impl IngestError {
         if let Self::Endpoint(error) = self {
             return error.is_usage();
         }
+        if let Self::Guard(error) = self {
+            return error.is_usage();
+        }
         matches!(
             self,
             Self::Twice(..)
                 | Self::StreamAmongFiles
+                | Self::Filter(_)
+                | Self::Source(SourceError::Unfit { .. })
                 | Self::Store(
                     StoreError::NotAStore(_) | StoreError::Occupied(_) | StoreError::SensorName(_)
                 )

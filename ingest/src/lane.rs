@@ -10,6 +10,7 @@ use schemas::flow::FlowRow;
 use crate::block::{Block, FrameRef};
 use crate::decode::{Decoded, decode, detail, protocol};
 use crate::dialogue::{Dialogue, Seen};
+use crate::filter::Filter;
 use crate::flow::{
     Arrival, Entry, Export, FlowTable, FragmentTable, Held, Limits, Matched, Open, Reason, TICK_NS,
 };
@@ -19,7 +20,10 @@ use crate::ledger::{IntervalEnd, Tally, Totals};
 use crate::names;
 use crate::observation::Observation;
 use crate::record::RowStyle;
+use crate::watch::{Note, Watch};
 
+/// A live packet this much older than the one before was stamped by a clock that has been set back.
+const STEP_BACK_NS: i64 = 2_000_000_000;
 /// Packets looked up together.
 const GROUP: usize = 32;
 /// Rows handed over at a time.
@@ -45,6 +49,25 @@ pub struct Delivery {
     pub clock: i64,
     /// An interval that ended; its rows are in this and earlier deliveries.
     pub interval: Option<IntervalEnd>,
+    /// The interval so far, now and then: what is known of it if the probe dies.
+    pub beat: Option<Box<IntervalEnd>>,
+    /// What the capture thread has to say; waits for no lane.
+    pub note: Option<Note>,
+}
+
+/// A moment of the machine's clock, between the frames before it and those after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tick {
+    /// Its place among the blocks.
+    pub sequence: u64,
+    /// No frame to come is older than this, ns since 1970 UTC: what is due by now can be cut.
+    pub clock_ns: i64,
+    /// Whether the interval ends here.
+    pub closes: bool,
+    /// Whether to tell the interval so far.
+    pub beats: bool,
+    /// The interval, as the capture thread sees it.
+    pub watch: Watch,
 }
 
 /// Where deliveries go; `false` when nobody takes them any more.
@@ -64,6 +87,10 @@ pub struct LaneSettings {
     pub seed: u64,
     /// How rows are made.
     pub style: RowStyle,
+    /// The interface from which packets come as they happen, so that one out of time means the clock was set; none for captures.
+    pub interface: Option<Arc<str>>,
+    /// Frames that do not match are counted and looked at no further.
+    pub filter: Option<Arc<Filter>>,
 }
 
 /// Collects rows until there are enough to hand over.
@@ -110,6 +137,8 @@ struct Grouped {
 /// A lane's state.
 pub struct Lane<O> {
     number: u8,
+    live: bool,
+    filter: Option<Arc<Filter>>,
     table: FlowTable,
     fragments: FragmentTable,
     dialogue: Dialogue,
@@ -132,15 +161,17 @@ impl<O> std::fmt::Debug for Lane<O> {
 impl<O: Outbox> Lane<O> {
     /// An idle lane.
     pub fn new(settings: LaneSettings, outbox: O) -> Self {
-        let LaneSettings { lane, limits, seed, style } = settings;
+        let LaneSettings { lane, limits, seed, style, interface, filter } = settings;
         Self {
             number: lane,
+            live: interface.is_some(),
+            filter,
             table: FlowTable::new(limits, seed),
             fragments: FragmentTable::default(),
             dialogue: Dialogue::new(Arc::clone(&style.sensor)),
             tally: Tally::default(),
             interval: None,
-            interface: Arc::from(""),
+            interface: interface.unwrap_or_else(|| Arc::from("")),
             clock: i64::MIN,
             next_tick: i64::MIN,
             group: Vec::with_capacity(GROUP),
@@ -154,10 +185,20 @@ impl<O: Outbox> Lane<O> {
         }
     }
 
+    /// What was counted since the interval began.
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The flow table.
+    pub const fn table(&self) -> &FlowTable {
+        &self.table
+    }
+
     /// Takes a block; `false` when the writer is gone.
     pub fn take(&mut self, block: &Block) -> bool {
         if self.interval.is_some_and(|interval| interval != block.interval) {
-            self.end_interval();
+            self.end_interval(None);
         }
         self.interval = Some(block.interval);
         self.interface = Arc::clone(&block.interface);
@@ -167,8 +208,14 @@ impl<O: Outbox> Lane<O> {
             self.tally.seen.packets += seen.packets;
             self.tally.seen.wire_bytes += seen.wire_bytes;
         }
+        self.tally.super_frames += block.super_frames;
         for at in block.refs() {
-            self.tick(at.ts_ns, block);
+            if at.ts_ns > self.clock {
+                self.advance(at.ts_ns, Some(block));
+            } else if self.live && at.ts_ns < self.clock.saturating_sub(STEP_BACK_NS) {
+                self.settle(block);
+                self.begin_anew(at.ts_ns);
+            }
             if at.lane == self.number {
                 self.frame(at, block);
             }
@@ -179,14 +226,31 @@ impl<O: Outbox> Lane<O> {
         self.desk.open
     }
 
-    /// Advances the clock of the packets and does what is due by it.
-    fn tick(&mut self, ts_ns: i64, block: &Block) {
-        if ts_ns <= self.clock {
-            return;
+    /// Takes a moment of the machine's clock; `false` when the writer is gone.
+    pub fn at(&mut self, tick: &Tick) -> bool {
+        if tick.clock_ns > self.clock {
+            self.advance(tick.clock_ns, None);
+        } else if tick.clock_ns < self.clock.saturating_sub(STEP_BACK_NS) {
+            self.begin_anew(tick.clock_ns);
         }
+        self.desk.draft.sequence = tick.sequence;
+        self.desk.draft.clock = self.clock;
+        if tick.closes {
+            self.end_interval(Some(tick.watch));
+        } else if tick.beats {
+            self.desk.draft.beat = Some(Box::new(self.so_far(Some(tick.watch))));
+        }
+        self.desk.send(true);
+        self.desk.open
+    }
+
+    /// Advances the clock of the packets and does what is due by it.
+    fn advance(&mut self, ts_ns: i64, block: Option<&Block>) {
         if ts_ns >= self.next_tick {
             // What came before the tick is counted before the tick.
-            self.settle(block);
+            if let Some(block) = block {
+                self.settle(block);
+            }
             self.table.sweep(ts_ns, &mut self.desk);
             self.dialogue.sweep(ts_ns, &mut self.desk.draft.dns);
             self.fragments.sweep(ts_ns, &mut self.released);
@@ -197,8 +261,26 @@ impl<O: Outbox> Lane<O> {
         self.clock = ts_ns;
     }
 
+    /// The clock was set back: what is open belongs to the time before, and no record may reach over the step.
+    fn begin_anew(&mut self, ts_ns: i64) {
+        self.flush();
+        self.clock = ts_ns;
+        self.next_tick = i64::MIN;
+    }
+
+    /// Exports all that is open.
+    fn flush(&mut self) {
+        self.fragments.flush(&mut self.released);
+        self.count_released();
+        self.dialogue.flush(&mut self.desk.draft.dns);
+        self.table.flush(&mut self.desk);
+    }
+
     fn frame(&mut self, at: &FrameRef, block: &Block) {
         let frame = block.frame(at);
+        if self.filter.as_ref().is_some_and(|filter| !filter.matches(&frame)) {
+            return self.tally.reject(frame.original);
+        }
         match decode(&frame) {
             Ok(Decoded { observation, fragment: None }) => {
                 self.tally.accept(&observation);
@@ -275,15 +357,11 @@ impl<O: Outbox> Lane<O> {
         }
     }
 
-    fn end_interval(&mut self) {
-        let (flows, waiting) = (self.table.open(), self.fragments.open());
-        self.desk.draft.interval = Some(IntervalEnd {
-            tally: std::mem::take(&mut self.tally),
-            open: Open {
-                packets: flows.packets + waiting.packets,
-                wire_bytes: flows.wire_bytes + waiting.wire_bytes,
-                ip_bytes: flows.ip_bytes + waiting.ip_bytes,
-            },
+    /// The interval up to now, without what is open: that is found by walking the table, which takes its time.
+    fn so_far(&self, watch: Option<Watch>) -> IntervalEnd {
+        IntervalEnd {
+            tally: self.tally,
+            open: Open::default(),
             entries: self.table.len(),
             totals: Totals {
                 flow_evictions: self.table.evictions(),
@@ -291,20 +369,33 @@ impl<O: Outbox> Lane<O> {
                 dns_evictions: self.dialogue.evictions(),
             },
             interface: Arc::clone(&self.interface),
-        });
+            watch,
+        }
+    }
+
+    fn end_interval(&mut self, watch: Option<Watch>) {
+        let (flows, waiting) = (self.table.open(), self.fragments.open());
+        let mut end = self.so_far(watch);
+        end.open = Open {
+            packets: flows.packets + waiting.packets,
+            wire_bytes: flows.wire_bytes + waiting.wire_bytes,
+            ip_bytes: flows.ip_bytes + waiting.ip_bytes,
+        };
+        self.tally = Tally::default();
+        self.desk.draft.interval = Some(end);
         self.desk.send(false);
     }
 
     /// Exports all that is open and closes the account. `sequence` is one more than the last block's.
-    pub fn finish(mut self, sequence: u64) {
+    pub fn finish(mut self, sequence: u64, watch: Option<Watch>) {
+        self.desk.draft.sequence = sequence;
         self.fragments.flush(&mut self.released);
         self.count_released();
         self.dialogue.flush(&mut self.desk.draft.dns);
-        self.desk.draft.sequence = sequence;
         self.desk.send(true);
-        self.table.flush(&mut self.desk);
-        if self.interval.is_some() {
-            self.end_interval();
+        self.flush();
+        if self.interval.is_some() || watch.is_some() {
+            self.end_interval(watch);
         } else {
             self.desk.send(false);
         }

@@ -9,12 +9,15 @@ use crate::block::{Seen, Time};
 use crate::flow::Open;
 use crate::observation::Observation;
 use crate::record::{count, micros};
+use crate::watch::{Note, Watch};
 
 /// What a lane counted since the interval began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
     /// What the reader said it handed over.
     pub seen: Seen,
+    /// Frames the filter rejected.
+    pub filtered: Seen,
     /// Frames by reason.
     pub ignored: [u64; Reject::ALL.len()],
     /// Original length of those.
@@ -23,6 +26,8 @@ pub struct Tally {
     pub ip_bytes: u64,
     /// Packets that claim more than their frame.
     pub length_exceeds_frame: u64,
+    /// Frames longer than the interface can carry.
+    pub super_frames: u64,
     /// When the frames of the interval came, those of other lanes too: a lane without any has an interval all the same.
     pub time: Time,
 }
@@ -31,16 +36,24 @@ impl Default for Tally {
     fn default() -> Self {
         Self {
             seen: Seen::default(),
+            filtered: Seen::default(),
             ignored: [0; Reject::ALL.len()],
             wire_ignored: 0,
             ip_bytes: 0,
             length_exceeds_frame: 0,
+            super_frames: 0,
             time: Time::NONE,
         }
     }
 }
 
 impl Tally {
+    /// Counts a frame that the filter rejected.
+    pub fn reject(&mut self, wire_bytes: u32) {
+        self.filtered.packets += 1;
+        self.filtered.wire_bytes += u64::from(wire_bytes);
+    }
+
     /// Counts a frame that is no packet of a flow.
     pub fn ignore(&mut self, reason: Reject, wire_bytes: u32) {
         if let Some(counter) = self.ignored.get_mut(reason.index()) {
@@ -80,6 +93,8 @@ pub struct IntervalEnd {
     pub totals: Totals,
     /// Where the frames came from.
     pub interface: Arc<str>,
+    /// On an interface: what the capture thread knows.
+    pub watch: Option<Watch>,
 }
 
 /// What one lane's rows added up to since the last interval: counted by the writer, from the rows themselves.
@@ -87,6 +102,10 @@ pub struct IntervalEnd {
 pub struct Exported {
     /// Rows.
     pub rows: u64,
+    /// Of these, with packets in one direction only.
+    pub one_way: u64,
+    /// Flows of which the other direction came to another lane.
+    pub wrong_lane: u64,
     /// Packets, frames' octets, IP octets.
     pub sums: Open,
 }
@@ -100,25 +119,83 @@ pub struct Account {
     pub lane: usize,
     /// Kind of source.
     pub backend: &'static str,
+    /// A filter runs in the kernel: what it rejects nobody counts.
+    pub kernel_filters: bool,
     open: Open,
     totals: Totals,
+    watched: Option<Watch>,
 }
 
 impl Account {
     /// An account with nothing open.
     pub fn new(sensor: Arc<str>, lane: usize, backend: &'static str) -> Self {
-        Self { sensor, lane, backend, open: Open::default(), totals: Totals::default() }
+        Self {
+            sensor,
+            lane,
+            backend,
+            open: Open::default(),
+            totals: Totals::default(),
+            watched: None,
+            kernel_filters: false,
+        }
     }
 
     /// Closes an interval: the ledger's row.
     pub fn close(&mut self, end: &IntervalEnd, exported: &Exported) -> LedgerRow {
+        let mut row = self.count(end, exported);
+        if let Some(watch) = end.watch {
+            watch.complete(&mut row, self.watched.as_ref());
+            self.watched = Some(watch);
+        }
+        row
+    }
+
+    /// The row that this interval would have if the probe died now: what is open is lost.
+    pub fn peek(&self, end: &IntervalEnd, exported: &Exported) -> LedgerRow {
+        let mut row = self.clone().close(end, exported);
+        for (lost, error) in [
+            (&mut row.open_lost, &mut row.balance_error),
+            (&mut row.wire_open_lost, &mut row.wire_balance_error),
+            (&mut row.ip_open_lost, &mut row.ip_balance_error),
+        ] {
+            *lost = Some(std::mem::take(error));
+        }
+        row
+    }
+
+    /// The row of something that happened: nothing is counted in it.
+    pub fn note(&self, note: &Note) -> LedgerRow {
+        let nothing = IntervalEnd {
+            tally: Tally::default(),
+            open: self.open,
+            entries: 0,
+            totals: self.totals,
+            interface: Arc::clone(&note.interface),
+            watch: None,
+        };
+        let mut row = self.clone().count(&nothing, &Exported::default());
+        row.kind = note.kind;
+        row.ts_start = micros(note.from_ns);
+        row.ts_end = micros(note.to_ns);
+        row.coverage_s = 0;
+        row.link_up = Some(note.link_up);
+        row.clock_step_us = note.clock_step_ns / 1_000;
+        row.detail = Some(note.detail.as_str().into());
+        (row.open_start, row.open_end) = (0, 0);
+        (row.wire_open_start, row.wire_open_end) = (0, 0);
+        (row.ip_open_start, row.ip_open_end) = (0, 0);
+        row
+    }
+
+    /// The terms of every source.
+    fn count(&mut self, end: &IntervalEnd, exported: &Exported) -> LedgerRow {
         let before = std::mem::replace(&mut self.open, end.open);
         let since = std::mem::replace(&mut self.totals, end.totals);
-        let Tally { seen, ignored, wire_ignored, ip_bytes, .. } = end.tally;
+        let Tally { seen, filtered, ignored, wire_ignored, ip_bytes, .. } = end.tally;
         let ignored_packets: u64 = ignored.iter().sum();
         let [link_type, arp, non_ip, truncated, malformed, too_deep] = ignored.map(count);
         let Time { from_ns, to_ns, step_back_ns } = end.tally.time;
-        let balance = |opened: u64, came: u64, left: [u64; 3]| {
+        let balance = |opened: u64, came: u64, left: [u64; 4]| {
             count(opened) + count(came) - left.map(count).iter().sum::<i64>()
         };
         let sums = exported.sums;
@@ -151,9 +228,9 @@ impl Account {
             nic_rx_dropped: None,
             nic_rx_errors: None,
             queue_drops: 0,
-            filtered: Some(0),
-            wire_filtered: Some(0),
-            super_frames: None,
+            filtered: (!self.kernel_filters).then(|| count(filtered.packets)),
+            wire_filtered: (!self.kernel_filters).then(|| count(filtered.wire_bytes)),
+            super_frames: end.watch.map(|_| count(end.tally.super_frames)),
             tcp_acks: None,
             tcp_ack_gaps: None,
             length_exceeds_frame: count(end.tally.length_exceeds_frame),
@@ -171,8 +248,8 @@ impl Account {
             fragments_unmatched: count(end.totals.fragments_unmatched - since.fragments_unmatched),
             dns_evictions: count(end.totals.dns_evictions - since.dns_evictions),
             rows_written: count(exported.rows),
-            one_way_rows: None,
-            wrong_lane_flows: None,
+            one_way_rows: Some(count(exported.one_way)),
+            wrong_lane_flows: Some(count(exported.wrong_lane)),
             rows_lost: None,
             rows_lost_packets: None,
             rows_lost_wire_bytes: None,
@@ -180,7 +257,7 @@ impl Account {
             open_lost: None,
             wire_open_lost: None,
             ip_open_lost: None,
-            coverage_s: (to_ns - from_ns) / 1_000_000_000,
+            coverage_s: to_ns.saturating_sub(from_ns) / 1_000_000_000,
             link_up: None,
             clock_step_us: step_back_ns / 1_000,
             kernel_balance_error: None,
@@ -188,17 +265,17 @@ impl Account {
             balance_error: balance(
                 before.packets,
                 seen.packets,
-                [sums.packets, ignored_packets, end.open.packets],
+                [sums.packets, ignored_packets, filtered.packets, end.open.packets],
             ),
             wire_balance_error: balance(
                 before.wire_bytes,
                 seen.wire_bytes,
-                [sums.wire_bytes, wire_ignored, end.open.wire_bytes],
+                [sums.wire_bytes, wire_ignored, filtered.wire_bytes, end.open.wire_bytes],
             ),
             ip_balance_error: balance(
                 before.ip_bytes,
                 ip_bytes,
-                [sums.ip_bytes, 0, end.open.ip_bytes],
+                [sums.ip_bytes, 0, 0, end.open.ip_bytes],
             ),
             detail: None,
         }

@@ -3,6 +3,7 @@
 //! The core (decode, names, flow, lane) reads no clock, opens nothing and cannot fail; it can only decline, with a reason that is counted. Threads, files
 //! and the clock of the machine are in `pipeline.rs`, [`source`] and the binary.
 
+mod archive;
 pub mod block;
 pub mod config;
 pub mod decode;
@@ -12,11 +13,14 @@ pub mod doctor;
 pub mod endpoint;
 mod error;
 pub mod exposition;
+pub mod filter;
 pub mod flow;
 pub mod frame;
+pub mod guard;
 pub mod hint;
 pub mod lane;
 pub mod ledger;
+mod live;
 pub mod metrics;
 pub mod names;
 pub mod observation;
@@ -24,9 +28,12 @@ pub mod outcome;
 mod pipeline;
 pub mod record;
 mod resolution;
+pub mod screen;
 mod sink;
 pub mod source;
 pub mod stats;
+mod strays;
+mod total;
 pub mod watch;
 
 use std::process::ExitCode;

@@ -21,6 +21,10 @@ pub struct Outcome {
     pub damages: Vec<Damage>,
     /// Frames the reader handed over, counted by itself.
     pub packets_read: u64,
+    /// What the operator should hear of the disk.
+    pub notices: Vec<String>,
+    /// Finished rows that the disk did not take.
+    pub rows_lost: u64,
 }
 
 impl Outcome {
@@ -34,13 +38,16 @@ impl Outcome {
         let read = i64::try_from(self.packets_read).unwrap_or(i64::MAX);
         (read - self.sum(|row| row.packets_seen)).abs()
             + self.sum(|row| {
-                row.balance_error.abs() + row.wire_balance_error.abs() + row.ip_balance_error.abs()
+                row.balance_error.abs()
+                    + row.wire_balance_error.abs()
+                    + row.ip_balance_error.abs()
+                    + row.kernel_balance_error.unwrap_or(0).abs()
             })
     }
 
     /// Whether all that was there is in the store.
     pub fn is_complete(&self) -> bool {
-        self.damages.is_empty() && self.difference() == 0
+        self.damages.is_empty() && self.rows_lost == 0 && self.difference() == 0
     }
 }
 
@@ -55,6 +62,11 @@ fn grouped(value: i64) -> String {
         text.push(digit);
     }
     if value < 0 { format!("-{text}") } else { text }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people to read")]
+fn ratio(part: i64, whole: i64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 /// One line of the balance: packets, frame octets, IP octets.
@@ -88,6 +100,11 @@ impl Outcome {
         for (reason, count) in reasons.into_iter().filter(|(_, count)| *count > 0) {
             writeln!(f, "  {reason:<20}{:>15}", grouped(count))?;
         }
+        let filtered = self.sum(|r| r.filtered.unwrap_or(0));
+        if filtered > 0 {
+            let wire = self.sum(|r| r.wire_filtered.unwrap_or(0));
+            line(f, "filtered", [filtered, wire, 0], "did not match the filter")?;
+        }
         let difference = [
             self.sum(|r| r.balance_error),
             self.sum(|r| r.wire_balance_error),
@@ -100,6 +117,37 @@ impl Outcome {
             difference,
             if is_closed { "closed" } else { "NOT CLOSED: please report this" },
         )
+    }
+
+    /// What the kernel and the interface counted before us; nothing for files.
+    fn before_us(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let maybe = |column: fn(&LedgerRow) -> Option<i64>| {
+            self.written.ledger.iter().filter_map(column).reduce(|a, b| a + b)
+        };
+        let (kernel, dropped) = (maybe(|r| r.kernel_packets), maybe(|r| r.kernel_drops));
+        if let (Some(kernel), Some(dropped)) = (kernel, dropped) {
+            let share = 1e6 * ratio(dropped, kernel);
+            let note = format!("of {} the kernel counted: {share:.0} ppm", grouped(kernel));
+            writeln!(f, "{:<22}{:>15}  {note}", "dropped by the kernel", grouped(dropped))?;
+        }
+        let dropped = self.sum(|r| r.queue_drops);
+        if dropped > 0 {
+            writeln!(f, "{:<22}{:>15}  a lane was full", "dropped by us", grouped(dropped))?;
+        }
+        let (acks, gaps) = (maybe(|r| r.tcp_acks), maybe(|r| r.tcp_ack_gaps));
+        if let (Some(acks), Some(gaps @ 1..)) = (acks, gaps) {
+            let share = 1e6 * ratio(gaps, acks);
+            let note =
+                format!("data acknowledged but never seen: {share:.0} ppm of acknowledgements");
+            writeln!(f, "{:<22}{:>15}  {note} (an estimate)", "lost before us", grouped(gaps))?;
+        }
+        let merged = maybe(|r| r.super_frames).unwrap_or(0);
+        if merged > 0 {
+            let note =
+                "merged by the interface (GRO, LRO): packets are too few; see outflow doctor";
+            writeln!(f, "{:<22}{:>15}  {note}", "super-frames", grouped(merged))?;
+        }
+        Ok(())
     }
 
     /// Limits that were met, and oddities that were counted.
@@ -129,11 +177,22 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.balance(f)?;
+        self.before_us(f)?;
         for (name, count, note) in self.remarks().into_iter().filter(|(_, count, _)| *count > 0) {
             writeln!(f, "{name:<22}{:>15}  {note}", grouped(count))?;
         }
         for damage in &self.damages {
             writeln!(f, "incomplete: {damage}")?;
+        }
+        if self.rows_lost > 0 {
+            let rows = grouped(self.rows_lost.cast_signed());
+            writeln!(
+                f,
+                "incomplete: {rows} finished rows were dropped, for the disk took them not"
+            )?;
+        }
+        for notice in &self.notices {
+            writeln!(f, "note: {notice}")?;
         }
         write!(f, "{} files published in {}", self.files, self.store.display())
     }

@@ -12,12 +12,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use schemas::store::layout::check_sensor;
 use schemas::store::{Input, Publisher, Store, StoreError};
 
+use crate::archive::{Archive, Files};
 use crate::block::{Block, Time};
 use crate::config::{IngestArgs, Settings};
 use crate::error::IngestError;
+use crate::filter::Filter;
 use crate::flow::Open;
 use crate::lane::{Delivery, Lane, LaneSettings, Outbox};
 use crate::ledger::{Account, IntervalEnd, Tally, Totals};
+use crate::live;
 use crate::outcome::Outcome;
 use crate::record::RowStyle;
 use crate::resolution::Resolutions;
@@ -37,14 +40,18 @@ impl Outbox for Sender<Delivery> {
     }
 }
 
-/// Turns captures into a store's rows. Publishes all of it or nothing.
+/// Turns captures into a store's rows, all of them or none; or captures from an interface until it is told to stop.
 pub fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
+    if args.live.interface.is_some() {
+        return live::run(args);
+    }
     let settings = args.settings();
     check_sensor(&settings.sensor)?;
-    let inputs = fingerprints(&args.read)?;
+    let (captures, filter) = args.captures_and_filter()?;
+    let inputs = fingerprints(&captures)?;
     refuse_twins(&inputs, args.again)?;
     let pool = Pool::new(BLOCKS_WAITING * 2);
-    let paths = in_time_order(&args.read, &pool)?;
+    let paths = in_time_order(&captures, &pool)?;
     // Refused before any work is done, and again at the end, for another run may have been quicker.
     let store = Store::open_or_create(&args.store)?;
     if !args.again {
@@ -52,12 +59,13 @@ pub fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     }
     let publisher = Publisher::begin(&store, &settings.sensor, &boot_id())?;
     let backend = if paths.iter().any(|path| path.as_os_str() == "-") { "stream" } else { "file" };
-    let reader = Reader { paths: &paths, pool: &pool, progress: progress(&paths, args.quiet) };
+    let progress = progress(&paths, args.quiet);
+    let reader = Reader { paths: &paths, pool: &pool, filter, progress };
     let (sink, read) = flow(
         &settings,
         reader,
         Sink::new(
-            publisher,
+            Files::new(publisher),
             accounts(&settings, backend),
             Resolutions::new(
                 settings.limits.active_timeout_ns + settings.limits.idle_timeout_ns + LATENESS_NS,
@@ -72,6 +80,8 @@ pub fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
         files: entry.files.len(),
         damages: read.damages,
         packets_read: read.packets,
+        notices: Vec::new(),
+        rows_lost: 0,
     })
 }
 
@@ -91,6 +101,8 @@ struct Read {
 struct Reader<'a> {
     paths: &'a [PathBuf],
     pool: &'a Pool,
+    /// For the lanes.
+    filter: Option<Arc<Filter>>,
     progress: ProgressBar,
 }
 
@@ -138,9 +150,9 @@ enum Message {
 fn flow(
     settings: &Settings,
     reader: Reader<'_>,
-    sink: Sink,
+    sink: Sink<Files>,
 ) -> Result<((Publisher, Written), Read), IngestError> {
-    let seed = RandomState::new().hash_one(0u8);
+    let seed = table_seed();
     let nothing = nothing_seen(reader.paths);
     thread::scope(|scope| {
         let (deliver, deliveries) = bounded::<Delivery>(DELIVERIES_WAITING);
@@ -156,7 +168,10 @@ fn flow(
                     style: RowStyle {
                         sensor: Arc::clone(&settings.sensor),
                         inside: settings.inside.clone(),
+                        interface: None,
                     },
+                    interface: None,
+                    filter: reader.filter.clone(),
                 },
                 deliver.clone(),
             );
@@ -171,9 +186,15 @@ fn flow(
         let (sink, written) = writer.join().map_err(|_| IngestError::Stage("writer"))?;
         let lanes = if lanes_done { Ok(()) } else { Err(IngestError::Stage("flow table")) };
         match written.map_err(IngestError::from).and(lanes).and(read.map_err(IngestError::from)) {
-            Ok(read) => Ok((sink.close(&nothing)?, read)),
+            Ok(read) => match sink.close(&nothing) {
+                (files, Ok(written)) => Ok(((files.seal()?, written), read)),
+                (files, Err(error)) => {
+                    files.abandon();
+                    Err(error.into())
+                }
+            },
             Err(error) => {
-                sink.abandon();
+                sink.into_archive().abandon();
                 Err(error)
             }
         }
@@ -188,12 +209,15 @@ fn work(mut lane: Lane<Sender<Delivery>>, messages: &Receiver<Message>) {
                     return;
                 }
             }
-            Message::End(sequence) => return lane.finish(sequence),
+            Message::End(sequence) => return lane.finish(sequence, None),
         }
     }
 }
 
-fn write(mut sink: Sink, deliveries: &Receiver<Delivery>) -> (Sink, Result<(), StoreError>) {
+fn write<A: Archive>(
+    mut sink: Sink<A>,
+    deliveries: &Receiver<Delivery>,
+) -> (Sink<A>, Result<(), StoreError>) {
     for delivery in deliveries {
         if let Err(error) = sink.take(delivery) {
             return (sink, Err(error));
@@ -252,11 +276,17 @@ fn nothing_seen(paths: &[PathBuf]) -> IntervalEnd {
         entries: 0,
         totals: Totals::default(),
         interface: name.to_string_lossy().into(),
+        watch: None,
     }
 }
 
+/// A seed that nobody outside can know.
+pub(crate) fn table_seed() -> u64 {
+    RandomState::new().hash_one(0u8)
+}
+
 /// Unique name of a run, which sorts by time.
-fn boot_id() -> String {
+pub(crate) fn boot_id() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{:014x}{:06x}", since.as_micros(), std::process::id() & 0x00ff_ffff)
 }

@@ -17,6 +17,8 @@ pub struct RowStyle {
     pub sensor: Arc<str>,
     /// Inside networks.
     pub inside: Inside,
+    /// The interface packets come from, if it is one.
+    pub interface: Option<Arc<str>>,
 }
 
 impl RowStyle {
@@ -49,7 +51,7 @@ impl RowStyle {
             duration_us: micros(entry.end_ns).0 - micros(entry.start_ns).0,
             flow_id: key.flow_id(entry.born_ns),
             sensor_id: Arc::clone(&self.sensor),
-            interface: None,
+            interface: self.interface.clone(),
             ip_version: i32::from(key.ip_version),
             ip_proto: i32::from(key.ip_proto),
             proto: proto_name(key.ip_proto),

@@ -1,26 +1,23 @@
-//! The single writer: takes what the lanes deliver, in the order of the blocks, and turns it into columns and files.
+//! The single writer: takes what the lanes deliver, in the order of the blocks, and gives it to the archive.
 //!
 //! A record waits until every lane has said what it knows of names up to that block; so the number of lanes changes no row.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
-use schemas::column::Table;
-use schemas::dns::DnsBatch;
-use schemas::flow::{FlowBatch, FlowRow};
-use schemas::ledger::{LedgerBatch, LedgerRow};
-use schemas::store::publish::StagedFile;
-use schemas::store::{Hour, Publisher, StoreError};
+use schemas::ledger::LedgerRow;
+use schemas::store::StoreError;
 
-use arrow::record_batch::RecordBatch;
-
+use crate::archive::Archive;
 use crate::lane::Delivery;
-use crate::ledger::{Account, Exported, IntervalEnd};
+use crate::ledger::{Account, Exported, IntervalEnd, Tally};
+use crate::record::count;
 use crate::resolution::Resolutions;
+use crate::strays::{Strays, is_one_way};
+use crate::total::absorb;
+use crate::watch::{Note, Watch};
 
-/// Rows turned into columns at a time.
-const BATCH_ROWS: usize = 16_384;
-/// Files of a table that grow at the same time: a capture out of order by a day still makes one file an hour.
-const OPEN_HOURS_MAX: usize = 24;
+/// Records that wait for another lane at most: one that stands still must not fill the memory with what the others make.
+const WAITING_ROWS_MAX: usize = 262_144;
 
 /// What was written, for the operator.
 #[derive(Debug, Clone, Default)]
@@ -37,116 +34,6 @@ pub struct Written {
     pub answer_evictions: u64,
 }
 
-/// A builder of one table's batches.
-trait Columns: Default {
-    type Row;
-    const TABLE: Table;
-    fn append(&mut self, row: &Self::Row) -> usize;
-    fn finish(&mut self) -> Result<RecordBatch, arrow::error::ArrowError>;
-    fn at(row: &Self::Row) -> i64;
-}
-
-macro_rules! columns {
-    ($batch:ty, $row:ty, $table:expr, $at:ident) => {
-        impl Columns for $batch {
-            type Row = $row;
-            const TABLE: Table = $table;
-            fn append(&mut self, row: &$row) -> usize {
-                self.append(row);
-                self.len()
-            }
-            fn finish(&mut self) -> Result<RecordBatch, arrow::error::ArrowError> {
-                self.finish()
-            }
-            fn at(row: &$row) -> i64 {
-                row.$at.0
-            }
-        }
-    };
-}
-columns!(FlowBatch, FlowRow, schemas::flow::TABLE, flow_end);
-columns!(DnsBatch, schemas::dns::DnsRow, schemas::dns::TABLE, ts);
-columns!(LedgerBatch, LedgerRow, schemas::ledger::TABLE, ts_end);
-
-/// One hour of a table under construction.
-struct Drawer<C> {
-    batch: C,
-    span: (i64, i64),
-    file: Option<StagedFile>,
-    used: u64,
-}
-
-/// A table under construction: a drawer for each hour, few at a time.
-struct Cabinet<C> {
-    hours: BTreeMap<Hour, Drawer<C>>,
-    uses: u64,
-}
-
-impl<C: Columns> Cabinet<C> {
-    const fn new() -> Self {
-        Self { hours: BTreeMap::new(), uses: 0 }
-    }
-
-    fn add(&mut self, row: &C::Row, publisher: &mut Publisher) -> Result<(), StoreError> {
-        let at = C::at(row);
-        let hour = Hour::of_micros(at);
-        if !self.hours.contains_key(&hour) && self.hours.len() >= OPEN_HOURS_MAX {
-            let oldest =
-                self.hours.iter().min_by_key(|(_, drawer)| drawer.used).map(|(hour, _)| *hour);
-            if let Some(drawer) = oldest.and_then(|hour| self.hours.remove_entry(&hour)) {
-                seal(drawer.0, drawer.1, publisher)?;
-            }
-        }
-        self.uses += 1;
-        let drawer = self.hours.entry(hour).or_insert_with(|| Drawer {
-            batch: C::default(),
-            span: (i64::MAX, i64::MIN),
-            file: None,
-            used: 0,
-        });
-        drawer.used = self.uses;
-        drawer.span = (drawer.span.0.min(at), drawer.span.1.max(at));
-        if drawer.batch.append(row) >= BATCH_ROWS {
-            pour(hour, drawer, publisher)?;
-        }
-        Ok(())
-    }
-
-    fn close(&mut self, publisher: &mut Publisher) -> Result<(), StoreError> {
-        for (hour, drawer) in std::mem::take(&mut self.hours) {
-            seal(hour, drawer, publisher)?;
-        }
-        Ok(())
-    }
-}
-
-fn pour<C: Columns>(
-    hour: Hour,
-    drawer: &mut Drawer<C>,
-    publisher: &mut Publisher,
-) -> Result<(), StoreError> {
-    let batch = drawer.batch.finish().map_err(StoreError::Columns)?;
-    if batch.num_rows() == 0 {
-        return Ok(());
-    }
-    let mut file = match drawer.file.take() {
-        Some(file) => file,
-        None => publisher.stage(&C::TABLE, hour)?,
-    };
-    file.append(&batch, drawer.span)?;
-    drawer.file = Some(file);
-    Ok(())
-}
-
-fn seal<C: Columns>(
-    hour: Hour,
-    mut drawer: Drawer<C>,
-    publisher: &mut Publisher,
-) -> Result<(), StoreError> {
-    pour(hour, &mut drawer, publisher)?;
-    drawer.file.map_or(Ok(()), |file| publisher.seal(file))
-}
-
 /// What is known of a lane.
 struct LaneBook {
     account: Account,
@@ -155,32 +42,34 @@ struct LaneBook {
     heard: Option<u64>,
     clock: i64,
     waiting: VecDeque<Delivery>,
+    /// The row of the interval so far, if the probe died now.
+    provisional: Option<LedgerRow>,
+    /// Whether it has come since the last cut.
+    beaten: bool,
+    /// Whether the lane has ended an interval after which rows are published.
+    rotates: bool,
 }
 
 /// The writer.
-pub(crate) struct Sink {
-    publisher: Publisher,
+pub(crate) struct Sink<A> {
+    archive: A,
     lanes: Vec<LaneBook>,
     resolutions: Resolutions,
-    flows: Cabinet<FlowBatch>,
-    dns: Cabinet<DnsBatch>,
-    ledger: Cabinet<LedgerBatch>,
+    strays: Strays,
+    waiting_rows: usize,
+    live: bool,
     written: Written,
 }
 
-impl std::fmt::Debug for Sink {
+impl<A> std::fmt::Debug for Sink<A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sink").field("lanes", &self.lanes.len()).finish_non_exhaustive()
     }
 }
 
-impl Sink {
+impl<A: Archive> Sink<A> {
     /// A writer for lanes with these accounts.
-    pub(crate) fn new(
-        publisher: Publisher,
-        accounts: Vec<Account>,
-        resolutions: Resolutions,
-    ) -> Self {
+    pub(crate) fn new(archive: A, accounts: Vec<Account>, resolutions: Resolutions) -> Self {
         let lanes = accounts
             .into_iter()
             .map(|account| LaneBook {
@@ -189,42 +78,59 @@ impl Sink {
                 heard: None,
                 clock: i64::MIN,
                 waiting: VecDeque::new(),
+                provisional: None,
+                beaten: false,
+                rotates: false,
             })
             .collect();
         Self {
-            publisher,
+            archive,
             lanes,
             resolutions,
-            flows: Cabinet::new(),
-            dns: Cabinet::new(),
-            ledger: Cabinet::new(),
+            strays: Strays::default(),
+            waiting_rows: 0,
+            live: false,
             written: Written::default(),
         }
     }
 
+    /// A writer that goes on for ever: it adds its ledger up, and cuts what it has every second.
+    pub(crate) fn live(archive: A, accounts: Vec<Account>, resolutions: Resolutions) -> Self {
+        Self { live: true, ..Self::new(archive, accounts, resolutions) }
+    }
+
     /// Takes a delivery.
     pub(crate) fn take(&mut self, mut delivery: Delivery) -> Result<(), StoreError> {
+        if let Some(note) = delivery.note.take() {
+            return self.enter(&note);
+        }
         for resolved in delivery.resolved.drain(..) {
             self.resolutions.learn(resolved);
         }
         for row in delivery.dns.drain(..) {
             self.written.dns_rows += 1;
-            self.dns.add(&row, &mut self.publisher)?;
+            self.archive.dns(&row)?;
         }
         let Some(book) = self.lanes.get_mut(delivery.lane) else { return Ok(()) };
         if delivery.complete {
             book.heard = Some(delivery.sequence);
-            book.clock = book.clock.max(delivery.clock);
+            // A live clock can be set back.
+            book.clock = if self.live { delivery.clock } else { book.clock.max(delivery.clock) };
         }
+        self.waiting_rows += delivery.rows.len();
         book.waiting.push_back(delivery);
         self.settle()
     }
 
     /// Writes what need wait no longer.
     fn settle(&mut self) -> Result<(), StoreError> {
-        let Some(heard) = self.lanes.iter().map(|book| book.heard).min().flatten() else {
-            return Ok(());
+        let heard = if self.waiting_rows > WAITING_ROWS_MAX {
+            // Names that the lane behind would still give are missed.
+            self.lanes.iter().filter_map(|book| book.heard).max()
+        } else {
+            self.lanes.iter().map(|book| book.heard).min().flatten()
         };
+        let Some(heard) = heard else { return Ok(()) };
         for lane in 0..self.lanes.len() {
             while let Some(delivery) = self.lanes.get_mut(lane).and_then(|book| {
                 let is_ready = book.waiting.front().is_some_and(|first| first.sequence <= heard);
@@ -239,55 +145,110 @@ impl Sink {
     }
 
     fn write(&mut self, lane: usize, delivery: Delivery) -> Result<(), StoreError> {
+        let is_shared = self.lanes.len() > 1;
         let Some(book) = self.lanes.get_mut(lane) else { return Ok(()) };
+        self.waiting_rows -= delivery.rows.len();
         for mut row in delivery.rows {
             self.resolutions.name(&mut row);
             book.exported.rows += 1;
+            if is_one_way(&row) {
+                book.exported.one_way += 1;
+                let is_stray = is_shared && self.strays.is_stray(&row, lane);
+                book.exported.wrong_lane += u64::from(is_stray);
+            }
             book.exported.sums.packets += row.packets.unsigned_abs();
             book.exported.sums.wire_bytes += row.wire_bytes.unsigned_abs();
             book.exported.sums.ip_bytes += row.bytes.unsigned_abs();
             self.written.flow_rows += 1;
             self.written.flows += u64::from(row.flow_part == 0);
-            self.flows.add(&row, &mut self.publisher)?;
+            self.archive.flow(&row)?;
         }
         if let Some(end) = delivery.interval {
             self.balance(lane, &end)?;
         }
+        match delivery.beat {
+            Some(beat) => self.beat(lane, &beat),
+            None => Ok(()),
+        }
+    }
+
+    /// An interval so far. When all lanes have told theirs, or one of them twice, what there is goes to the disk.
+    fn beat(&mut self, lane: usize, beat: &IntervalEnd) -> Result<(), StoreError> {
+        let Some(book) = self.lanes.get_mut(lane) else { return Ok(()) };
+        book.provisional = Some(book.account.peek(beat, &book.exported));
+        let is_due = std::mem::replace(&mut book.beaten, true);
+        if is_due || self.lanes.iter().all(|book| book.beaten) {
+            self.cut(beat.watch.as_ref(), false)?;
+        }
         Ok(())
+    }
+
+    /// Hands everything over to be kept; with it the rows that the ledger would have if nothing came after.
+    fn cut(&mut self, watch: Option<&Watch>, rotate: bool) -> Result<(), StoreError> {
+        let Some(watch) = watch else { return Ok(()) };
+        let mut provisional = Vec::new();
+        for book in &mut self.lanes {
+            book.beaten = false;
+            book.rotates &= !rotate;
+            provisional.extend(book.provisional.clone());
+        }
+        self.archive.cut(watch.to_ns, &provisional, rotate)
+    }
+
+    /// Writes a row for something that happened.
+    fn enter(&mut self, note: &Note) -> Result<(), StoreError> {
+        let Some(book) = self.lanes.first() else { return Ok(()) };
+        self.archive.ledger(&book.account.note(note))
     }
 
     fn balance(&mut self, lane: usize, end: &IntervalEnd) -> Result<(), StoreError> {
         let Some(book) = self.lanes.get_mut(lane) else { return Ok(()) };
-        let row = book.account.close(end, &std::mem::take(&mut book.exported));
-        self.ledger.add(&row, &mut self.publisher)?;
-        self.written.ledger.push(row);
+        let mut row = book.account.close(end, &std::mem::take(&mut book.exported));
+        let nothing = IntervalEnd { tally: Tally::default(), ..end.clone() };
+        book.provisional = Some(book.account.peek(&nothing, &Exported::default()));
+        book.rotates |= end.watch.is_some_and(|watch| watch.rotates);
+        if lane == 0 && self.live {
+            let lost = self.archive.lost();
+            row.rows_lost = Some(count(lost.rows));
+            row.rows_lost_packets = Some(count(lost.packets));
+            row.rows_lost_wire_bytes = Some(count(lost.wire_bytes));
+            row.rows_lost_ip_bytes = Some(count(lost.ip_bytes));
+        }
+        self.archive.ledger(&row)?;
+        self.remember(row);
+        if self.lanes.iter().all(|book| book.rotates) {
+            self.cut(end.watch.as_ref(), true)?;
+            self.cut(end.watch.as_ref(), false)?;
+        }
         Ok(())
     }
 
-    /// Finishes the files; they stay invisible until the publisher commits. `nothing` is the entry of a run without frames: its books are closed too.
-    pub(crate) fn close(
-        mut self,
-        nothing: &IntervalEnd,
-    ) -> Result<(Publisher, Written), StoreError> {
-        if let Err(error) = self.seal_all(nothing) {
-            self.abandon();
-            return Err(error);
+    fn remember(&mut self, row: LedgerRow) {
+        match self.written.ledger.iter_mut().find(|total| self.live && total.queue == row.queue) {
+            Some(total) => absorb(total, &row),
+            None => self.written.ledger.push(row),
         }
-        self.written.answer_evictions = self.resolutions.evictions();
-        Ok((self.publisher, self.written))
     }
 
-    fn seal_all(&mut self, nothing: &IntervalEnd) -> Result<(), StoreError> {
-        if self.written.ledger.is_empty() {
-            self.balance(0, nothing)?;
+    /// The archive, and what was written: all lanes have ended.
+    pub(crate) fn end(mut self) -> (A, Written) {
+        self.written.answer_evictions = self.resolutions.evictions();
+        (self.archive, self.written)
+    }
+
+    /// Closes the books. `nothing` is the entry of a run without frames: its books are closed too.
+    pub(crate) fn close(mut self, nothing: &IntervalEnd) -> (A, Result<Written, StoreError>) {
+        if self.written.ledger.is_empty()
+            && let Err(error) = self.balance(0, nothing)
+        {
+            return (self.archive, Err(error));
         }
-        self.flows.close(&mut self.publisher)?;
-        self.dns.close(&mut self.publisher)?;
-        self.ledger.close(&mut self.publisher)
+        self.written.answer_evictions = self.resolutions.evictions();
+        (self.archive, Ok(self.written))
     }
 
     /// Gives the run up.
-    pub(crate) fn abandon(self) {
-        self.publisher.abandon();
+    pub(crate) fn into_archive(self) -> A {
+        self.archive
     }
 }

@@ -15,7 +15,10 @@ pub(crate) fn check(args: &IngestArgs) -> Vec<String> {
     let mut problems = Vec::new();
     problems.extend(check_sensor(&args.settings().sensor).err().map(|error| error.to_string()));
     problems.extend(store_problem(&args.store));
-    problems.extend(args.read.iter().filter_map(|path| unreadable(path)));
+    match args.captures_and_filter() {
+        Ok((captures, _)) => problems.extend(captures.iter().filter_map(|path| unreadable(path))),
+        Err(error) => problems.push(error.to_string()),
+    }
     if let Some(name) = &args.live.interface {
         problems.extend(interface(name));
         problems.extend(rights(args.live.source));

@@ -1,13 +1,21 @@
 //! Where frames come from. Each source fills [`crate::block::Block`]s; what is behind it, the lanes do not know.
 
 mod container;
+mod datalink;
 mod error;
+mod fanout;
+mod interface;
 pub mod live;
 mod pcap;
 mod pcapng;
 mod reader;
+mod ring;
 pub mod synthetic;
 pub(crate) mod sys;
+mod tpacket;
+pub mod xdp;
 
+pub use datalink::PnetSource;
 pub use error::{Damage, SourceError};
 pub use reader::{FileSource, Pool, Tagger};
+pub use ring::{DRAIN_MAX, RingSource};

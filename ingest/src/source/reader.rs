@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
 
-use crate::block::{Block, BlockParts, FrameRef, Memory, Seen, Time};
+use crate::block::{Block, BlockParts, FrameRef, Memory, Seen, Time, Walk};
 use crate::decode::lane_hash;
 use crate::frame::Frame;
 use crate::source::container::{Format, Stop};
@@ -38,11 +38,24 @@ impl Pool {
         }
     }
 
-    fn buffer(&self) -> Vec<u8> {
+    fn shelve(&self, mut frames: Vec<FrameRef>) {
+        frames.clear();
+        // A full shelf means there are enough.
+        let _ = self.frames.push(frames);
+    }
+
+    /// A buffer; what is in it is left over from before.
+    pub(crate) fn buffer(&self) -> Vec<u8> {
         self.buffers.pop().unwrap_or_else(|| vec![0; BUFFER])
     }
 
-    fn frames(&self) -> Vec<FrameRef> {
+    /// A filled buffer that comes back when its last holder drops it.
+    pub(crate) fn memory(&self, bytes: Vec<u8>) -> Arc<dyn Memory> {
+        Arc::new(Buffer { bytes, home: Arc::clone(&self.buffers) })
+    }
+
+    /// An empty side array.
+    pub(crate) fn frames(&self) -> Vec<FrameRef> {
         self.frames.pop().unwrap_or_default()
     }
 }
@@ -73,12 +86,39 @@ pub struct Tagger {
     clock: i64,
     interval: i64,
     sequence: u64,
+    /// Whether intervals follow the packets' clock.
+    cuts: bool,
 }
 
 impl Tagger {
-    /// For this many lanes.
+    /// For this many lanes; intervals follow the packets' clock.
     pub const fn new(lanes: usize) -> Self {
-        Self { lanes, clock: i64::MIN, interval: i64::MIN, sequence: 0 }
+        Self { lanes, clock: i64::MIN, interval: i64::MIN, sequence: 0, cuts: true }
+    }
+
+    /// For this many lanes; intervals are somebody else's business.
+    pub(crate) const fn pinned(lanes: usize) -> Self {
+        Self { lanes, clock: i64::MIN, interval: 0, sequence: 0, cuts: false }
+    }
+
+    /// Takes the next number.
+    pub(crate) const fn next(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence - 1
+    }
+
+    /// Tags the frames of a walk.
+    pub(crate) fn tag(&mut self, walk: Walk, interface: &Arc<str>, pool: &Pool) -> Vec<Block> {
+        let Walk { memory, frames, super_frames } = walk;
+        let mut blocks = Vec::new();
+        // A clock that was set back must not make all that follows look late.
+        self.clock = i64::MIN;
+        self.cut(&memory, &frames, &mut Cutting { pool, interface, blocks: &mut blocks });
+        if let Some(first) = blocks.first_mut() {
+            first.super_frames = super_frames;
+        }
+        pool.shelve(frames);
+        blocks
     }
 
     /// Number of the next block.
@@ -100,7 +140,8 @@ impl Tagger {
         let mut parts = self.parts(out);
         for at in frames {
             self.clock = self.clock.max(at.ts_ns);
-            let interval = self.clock.div_euclid(INTERVAL_NS);
+            let interval =
+                if self.cuts { self.clock.div_euclid(INTERVAL_NS) } else { self.interval };
             if interval != self.interval {
                 self.interval = interval;
                 if !parts.frames.is_empty() {
@@ -135,6 +176,7 @@ impl Tagger {
             interval: self.interval,
             seen: vec![Seen::default(); self.lanes],
             time: Time::NONE,
+            super_frames: 0,
             interface: Arc::clone(out.interface),
             frames: out.pool.frames(),
         }
@@ -192,6 +234,12 @@ impl FileSource {
             }
             Box::new(file)
         };
+        Self::of(path, raw, pool)
+    }
+
+    /// Opens a capture that lies elsewhere: `raw` gives its octets, `path` names it.
+    pub fn of(path: &Path, raw: Box<dyn Read + Send>, pool: &Pool) -> Result<Self, SourceError> {
+        let failed = |source| SourceError::Open { path: path.to_owned(), source };
         let (magic, raw) = peek(raw).map_err(failed)?;
         let (magic, input) = match magic.as_slice() {
             [0x1f, 0x8b, ..] => peek(Box::new(flate2::read::MultiGzDecoder::new(
@@ -286,14 +334,11 @@ impl FileSource {
             if self.ended && !self.rest.is_empty() {
                 self.conclude();
             }
-            let memory: Arc<dyn Memory> =
-                Arc::new(Buffer { bytes: buffer, home: Arc::clone(&self.pool.buffers) });
+            let memory = self.pool.memory(buffer);
             let interface = Arc::clone(&self.name);
             let mut out = Cutting { pool: &self.pool, interface: &interface, blocks: &mut blocks };
             tagger.cut(&memory, &frames, &mut out);
-            frames.clear();
-            // A full shelf means there are enough.
-            let _ = self.pool.frames.push(frames);
+            self.pool.shelve(frames);
         }
         blocks
     }

@@ -12,12 +12,15 @@
 mod balance;
 mod captures;
 mod config;
+mod corpus;
 mod damage;
 mod doctor;
 mod endpoint;
+mod filter;
 mod forge;
 mod formats;
 mod lab;
+mod live;
 mod refuse;
 mod scenario;
 mod volume;

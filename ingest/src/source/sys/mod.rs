@@ -4,3 +4,6 @@
 
 pub(crate) mod ethtool;
 pub(crate) mod machine;
+pub(crate) mod ring;
+pub(crate) mod socket;
+pub(crate) mod xdp;

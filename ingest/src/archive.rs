@@ -1,0 +1,211 @@
+//! Where finished rows go: the trait behind which the writer does not see it, and the files of a run that is published all or not at all.
+
+use std::collections::BTreeMap;
+
+use arrow::record_batch::RecordBatch;
+use schemas::column::Table;
+use schemas::dns::{DnsBatch, DnsRow};
+use schemas::flow::{FlowBatch, FlowRow};
+use schemas::ledger::{LedgerBatch, LedgerRow};
+use schemas::store::publish::StagedFile;
+use schemas::store::{Hour, Publisher, StoreError};
+
+/// Rows turned into columns at a time.
+const BATCH_ROWS: usize = 16_384;
+/// Files of a table that grow at the same time: a capture out of order by a day still makes one file an hour.
+const OPEN_HOURS_MAX: usize = 24;
+
+/// Rows that were finished and could not be kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// Rows of `flows`.
+    pub rows: u64,
+    /// Their packets.
+    pub packets: u64,
+    /// Octets of their frames.
+    pub wire_bytes: u64,
+    /// Their IP octets.
+    pub ip_bytes: u64,
+}
+
+/// Takes finished rows.
+pub(crate) trait Archive {
+    /// A row of `flows`.
+    fn flow(&mut self, row: &FlowRow) -> Result<(), StoreError>;
+    /// A row of `dns`.
+    fn dns(&mut self, row: &DnsRow) -> Result<(), StoreError>;
+    /// A row of `ledger`.
+    fn ledger(&mut self, row: &LedgerRow) -> Result<(), StoreError>;
+    /// Live: what came so far is to be safe soon, and after `rotate` to be published. `provisional` are the ledger's rows if nothing came after.
+    fn cut(
+        &mut self,
+        _wall_ns: i64,
+        _provisional: &[LedgerRow],
+        _rotate: bool,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+    /// Live: what could not be kept since this was last asked.
+    fn lost(&mut self) -> Lost {
+        Lost::default()
+    }
+}
+
+/// A builder of one table's batches.
+trait Columns: Default {
+    type Row;
+    const TABLE: Table;
+    fn append(&mut self, row: &Self::Row) -> usize;
+    fn finish(&mut self) -> Result<RecordBatch, arrow::error::ArrowError>;
+    fn at(row: &Self::Row) -> i64;
+}
+
+macro_rules! columns {
+    ($batch:ty, $row:ty, $table:expr, $at:ident) => {
+        impl Columns for $batch {
+            type Row = $row;
+            const TABLE: Table = $table;
+            fn append(&mut self, row: &$row) -> usize {
+                self.append(row);
+                self.len()
+            }
+            fn finish(&mut self) -> Result<RecordBatch, arrow::error::ArrowError> {
+                self.finish()
+            }
+            fn at(row: &$row) -> i64 {
+                row.$at.0
+            }
+        }
+    };
+}
+columns!(FlowBatch, FlowRow, schemas::flow::TABLE, flow_end);
+columns!(DnsBatch, DnsRow, schemas::dns::TABLE, ts);
+columns!(LedgerBatch, LedgerRow, schemas::ledger::TABLE, ts_end);
+
+/// One hour of a table under construction.
+struct Drawer<C> {
+    batch: C,
+    span: (i64, i64),
+    file: Option<StagedFile>,
+    used: u64,
+}
+
+/// A table under construction: a drawer for each hour, few at a time.
+struct Cabinet<C> {
+    hours: BTreeMap<Hour, Drawer<C>>,
+    uses: u64,
+}
+
+impl<C: Columns> Cabinet<C> {
+    const fn new() -> Self {
+        Self { hours: BTreeMap::new(), uses: 0 }
+    }
+
+    fn add(&mut self, row: &C::Row, publisher: &mut Publisher) -> Result<(), StoreError> {
+        let at = C::at(row);
+        let hour = Hour::of_micros(at);
+        if !self.hours.contains_key(&hour) && self.hours.len() >= OPEN_HOURS_MAX {
+            let oldest =
+                self.hours.iter().min_by_key(|(_, drawer)| drawer.used).map(|(hour, _)| *hour);
+            if let Some(drawer) = oldest.and_then(|hour| self.hours.remove_entry(&hour)) {
+                seal(drawer.0, drawer.1, publisher)?;
+            }
+        }
+        self.uses += 1;
+        let drawer = self.hours.entry(hour).or_insert_with(|| Drawer {
+            batch: C::default(),
+            span: (i64::MAX, i64::MIN),
+            file: None,
+            used: 0,
+        });
+        drawer.used = self.uses;
+        drawer.span = (drawer.span.0.min(at), drawer.span.1.max(at));
+        if drawer.batch.append(row) >= BATCH_ROWS {
+            pour(hour, drawer, publisher)?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, publisher: &mut Publisher) -> Result<(), StoreError> {
+        for (hour, drawer) in std::mem::take(&mut self.hours) {
+            seal(hour, drawer, publisher)?;
+        }
+        Ok(())
+    }
+}
+
+fn pour<C: Columns>(
+    hour: Hour,
+    drawer: &mut Drawer<C>,
+    publisher: &mut Publisher,
+) -> Result<(), StoreError> {
+    let batch = drawer.batch.finish().map_err(StoreError::Columns)?;
+    if batch.num_rows() == 0 {
+        return Ok(());
+    }
+    let mut file = match drawer.file.take() {
+        Some(file) => file,
+        None => publisher.stage(&C::TABLE, hour)?,
+    };
+    file.append(&batch, drawer.span)?;
+    drawer.file = Some(file);
+    Ok(())
+}
+
+fn seal<C: Columns>(
+    hour: Hour,
+    mut drawer: Drawer<C>,
+    publisher: &mut Publisher,
+) -> Result<(), StoreError> {
+    pour(hour, &mut drawer, publisher)?;
+    drawer.file.map_or(Ok(()), |file| publisher.seal(file))
+}
+
+/// The files of one run, invisible until its publisher commits.
+pub(crate) struct Files {
+    publisher: Publisher,
+    flows: Cabinet<FlowBatch>,
+    dns: Cabinet<DnsBatch>,
+    ledger: Cabinet<LedgerBatch>,
+}
+
+impl Files {
+    /// An archive without rows.
+    pub(crate) const fn new(publisher: Publisher) -> Self {
+        Self { publisher, flows: Cabinet::new(), dns: Cabinet::new(), ledger: Cabinet::new() }
+    }
+
+    /// Finishes the files; they stay invisible until the publisher commits.
+    pub(crate) fn seal(mut self) -> Result<Publisher, StoreError> {
+        match self.close() {
+            Ok(()) => Ok(self.publisher),
+            Err(error) => {
+                self.abandon();
+                Err(error)
+            }
+        }
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        self.flows.close(&mut self.publisher)?;
+        self.dns.close(&mut self.publisher)?;
+        self.ledger.close(&mut self.publisher)
+    }
+
+    /// Gives the run up.
+    pub(crate) fn abandon(self) {
+        self.publisher.abandon();
+    }
+}
+
+impl Archive for Files {
+    fn flow(&mut self, row: &FlowRow) -> Result<(), StoreError> {
+        self.flows.add(row, &mut self.publisher)
+    }
+    fn dns(&mut self, row: &DnsRow) -> Result<(), StoreError> {
+        self.dns.add(row, &mut self.publisher)
+    }
+    fn ledger(&mut self, row: &LedgerRow) -> Result<(), StoreError> {
+        self.ledger.add(row, &mut self.publisher)
+    }
+}

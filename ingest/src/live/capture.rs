@@ -1,0 +1,481 @@
+//! The capture thread: takes blocks from the source and hands them to the lanes, and ticks.
+//!
+//! It touches no packet of a ring, blocks on nothing but the kernel, and goes on when the link, the interface or the clock does not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam::channel::{Sender, TrySendError};
+
+use crate::block::{Block, Unwalked};
+use crate::lane::{Delivery, Tick};
+use crate::live::clock::{Clock, Moment};
+use crate::live::link::{Link, Links};
+use crate::metrics::Metrics;
+use crate::source::live::{KernelCounters, LiveSource, Parcel};
+use crate::source::{Pool, SourceError, Tagger};
+use crate::watch::{NicCounters, Note, Watch};
+
+/// Time between two ticks.
+const TICK_NS: i64 = 250_000_000;
+/// Ticks between two beats.
+const BEAT_TICKS: u64 = 4;
+/// Time between two attempts to open an interface that went away.
+const REOPEN_NS: i64 = 250_000_000;
+/// How long frames that are counted may take to be handed over at the end.
+const DRAIN_NS: i64 = 1_500_000_000;
+/// Time between a packet's stamp and its block's arrival here, besides the block's own time-out.
+const SLACK_NS: i64 = 100_000_000;
+
+/// What a lane is sent.
+pub(crate) enum Message {
+    /// Frames for this lane alone, and their place among all.
+    Frames(Box<dyn Unwalked>, u64),
+    /// Frames for all lanes, tagged.
+    Tagged(Arc<Block>),
+    /// A moment.
+    Tick(Box<Tick>),
+    /// The end.
+    End(Box<Tick>),
+}
+
+/// Opens the source, at first and after it was lost.
+pub(crate) type Open = Box<dyn FnMut() -> Result<Box<dyn LiveSource>, SourceError> + Send>;
+
+/// How long things last, ns.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Periods {
+    /// A ledger interval.
+    pub interval_ns: i64,
+    /// Between two publications; a multiple of the interval.
+    pub rotate_ns: i64,
+    /// A block that is not full is handed over after this long.
+    pub retire_ns: i64,
+}
+
+/// What the capture thread is made with.
+pub(crate) struct CaptureParts<'a> {
+    pub clock: &'a dyn Clock,
+    pub links: Box<dyn Links>,
+    pub open: Open,
+    pub source: Box<dyn LiveSource>,
+    pub lanes: Vec<Sender<Message>>,
+    pub writer: Sender<Delivery>,
+    pub metrics: &'a Metrics,
+    pub interface: Arc<str>,
+    pub periods: Periods,
+}
+
+/// A lane, seen from here.
+struct Exit {
+    send: Sender<Message>,
+    /// Packets handed over by all sources, as block headers say.
+    handed: u64,
+    /// Packets for which the queue had no room.
+    queue_drops: u64,
+    /// What sources that are closed had counted.
+    before: KernelCounters,
+    /// All sources together.
+    kernel: KernelCounters,
+    /// An interval's end that found the queue full.
+    owes_close: bool,
+}
+
+/// The capture thread.
+pub(crate) struct Capture<'a> {
+    clock: &'a dyn Clock,
+    links: Box<dyn Links>,
+    open: Open,
+    source: Option<Box<dyn LiveSource>>,
+    stamps: &'static str,
+    exits: Vec<Exit>,
+    writer: Sender<Delivery>,
+    metrics: &'a Metrics,
+    interface: Arc<str>,
+    periods: Periods,
+    tagger: Tagger,
+    pool: Pool,
+    last: Moment,
+    next_tick: i64,
+    next_open: i64,
+    ticks: u64,
+    interval_from: i64,
+    interval_step: i64,
+    dark_ns: i64,
+    dark_since: Option<Moment>,
+    nic: NicCounters,
+    nic_raw: NicCounters,
+    link_up: bool,
+    packets: u64,
+}
+
+impl<'a> Capture<'a> {
+    pub(crate) fn new(parts: CaptureParts<'a>) -> Self {
+        let CaptureParts {
+            clock,
+            mut links,
+            open,
+            source,
+            lanes,
+            writer,
+            metrics,
+            interface,
+            periods,
+        } = parts;
+        let now = Moment::of(clock);
+        let link = links.look();
+        let exits: Vec<Exit> = lanes
+            .into_iter()
+            .map(|send| Exit {
+                send,
+                handed: 0,
+                queue_drops: 0,
+                before: KernelCounters::default(),
+                kernel: KernelCounters::default(),
+                owes_close: false,
+            })
+            .collect();
+        Self {
+            clock,
+            links,
+            open,
+            stamps: source.timestamp_source(),
+            source: Some(source),
+            tagger: Tagger::pinned(exits.len()),
+            exits,
+            writer,
+            metrics,
+            interface,
+            periods,
+            pool: Pool::new(4),
+            last: now,
+            next_tick: now.steady_ns + TICK_NS,
+            next_open: 0,
+            ticks: 0,
+            interval_from: now.wall_ns,
+            interval_step: 0,
+            dark_ns: 0,
+            dark_since: (!link.is_up).then_some(now),
+            nic: NicCounters::default(),
+            nic_raw: link.counters,
+            link_up: link.is_up,
+            packets: 0,
+        }
+    }
+
+    /// Captures until `is_over`; gives the number of packets handed over. An error means that a thread behind is gone.
+    pub(crate) fn run(mut self, is_over: &dyn Fn() -> bool) -> u64 {
+        while !is_over() && self.step() {}
+        self.close()
+    }
+
+    /// Messages that wait before the lanes.
+    pub(crate) fn waiting(&self) -> usize {
+        self.exits.iter().map(|exit| exit.send.len()).sum()
+    }
+
+    /// One turn: frames, then whatever is due. `false` when the lanes are gone.
+    pub(crate) fn step(&mut self) -> bool {
+        let wait = (self.next_tick - self.clock.steady_ns()).clamp(0, TICK_NS);
+        let wait = Duration::from_nanos(wait.unsigned_abs());
+        let alive = match self.source.take() {
+            Some(source) => self.read(source, wait),
+            None => {
+                self.reopen(wait);
+                true
+            }
+        };
+        let now = Moment::of(self.clock);
+        if now.steady_ns < self.next_tick {
+            return alive;
+        }
+        self.next_tick = now.steady_ns + TICK_NS;
+        self.look(now);
+        alive && self.tick(now)
+    }
+
+    /// Takes what the source has; it stays unless the interface is gone.
+    fn read(&mut self, mut source: Box<dyn LiveSource>, wait: Duration) -> bool {
+        let mut parcels = Vec::new();
+        let result = source.poll(wait, &mut |parcel| parcels.push(parcel));
+        let mut alive = true;
+        for parcel in parcels {
+            alive &= self.give(parcel);
+        }
+        match result {
+            Ok(()) => self.source = Some(source),
+            Err(error) => self.lose(source, &error),
+        }
+        alive
+    }
+
+    fn give(&mut self, parcel: Parcel) -> bool {
+        match parcel {
+            Parcel::Lane(lane, frames) => {
+                let Some(exit) = self.exits.get_mut(lane) else { return true };
+                let count = frames.packets();
+                self.packets += count;
+                exit.handed += count;
+                match exit.send.try_send(Message::Frames(frames, self.tagger.next())) {
+                    Ok(()) => true,
+                    Err(TrySendError::Full(_)) => {
+                        exit.queue_drops += count;
+                        true
+                    }
+                    Err(TrySendError::Disconnected(_)) => false,
+                }
+            }
+            Parcel::Any(frames) => {
+                let walk = frames.walk(0, self.pool.frames());
+                let blocks = self.tagger.tag(walk, &self.interface, &self.pool);
+                blocks.into_iter().all(|block| self.share(block))
+            }
+        }
+    }
+
+    fn share(&mut self, block: Block) -> bool {
+        self.packets += block.refs().len() as u64;
+        let block = Arc::new(block);
+        let mut alive = true;
+        for (exit, seen) in self.exits.iter_mut().zip(&block.seen) {
+            exit.handed += seen.packets;
+            match exit.send.try_send(Message::Tagged(Arc::clone(&block))) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => exit.queue_drops += seen.packets,
+                Err(TrySendError::Disconnected(_)) => alive = false,
+            }
+        }
+        alive
+    }
+
+    /// The source failed: what it had counted stays counted, and from now on nothing is seen.
+    fn lose(&mut self, mut source: Box<dyn LiveSource>, why: &SourceError) {
+        self.count(source.as_mut());
+        for exit in &mut self.exits {
+            // What the kernel counted and can no longer hand over is lost with its ring.
+            let (packets, drops) = (exit.kernel.packets, exit.kernel.drops);
+            if let (Some(packets), Some(drops)) = (packets, drops) {
+                exit.kernel.drops = Some(drops + packets.saturating_sub(drops + exit.handed));
+            }
+            exit.before = exit.kernel;
+        }
+        drop(source);
+        let now = Moment::of(self.clock);
+        self.next_open = now.steady_ns + REOPEN_NS;
+        self.dark_since.get_or_insert(now);
+        self.note(("event", now.wall_ns, now.wall_ns), format!("the capture was lost: {why}"), 0);
+    }
+
+    fn reopen(&mut self, wait: Duration) {
+        if self.clock.steady_ns() < self.next_open {
+            std::thread::park_timeout(wait.min(Duration::from_millis(50)));
+            return;
+        }
+        self.next_open = self.clock.steady_ns() + REOPEN_NS;
+        // It is tried again and again; the gap says how long it took.
+        if let Ok(source) = (self.open)() {
+            self.stamps = source.timestamp_source();
+            self.source = Some(source);
+            self.nic_raw = NicCounters::default();
+        }
+    }
+
+    /// Reads the counters of a source.
+    fn count(&mut self, source: &mut dyn LiveSource) {
+        for (exit, now) in self.exits.iter_mut().zip(source.counters()) {
+            exit.kernel = add(&exit.before, &now);
+        }
+    }
+
+    /// Looks at link and clock.
+    fn look(&mut self, now: Moment) {
+        let link = self.links.look();
+        self.count_nic(&link);
+        let sees = link.is_up && self.source.is_some();
+        if self.dark_since.is_some() {
+            self.dark_ns += now.steady_ns - self.last.steady_ns;
+        }
+        match self.dark_since {
+            None if !sees => self.dark_since = Some(now),
+            Some(since) if sees => {
+                self.dark_since = None;
+                let detail = format!("{} was down or away", self.interface);
+                self.note(("gap", since.wall_ns, now.wall_ns), detail, 0);
+            }
+            _ => {}
+        }
+        self.link_up = sees;
+        if let Some(step) = now.step_since(&self.last) {
+            self.interval_step += step;
+            // The interval is cut where the clock is: its length stays the time that passed.
+            self.interval_from += step;
+            if let Some(since) = &mut self.dark_since {
+                since.wall_ns += step;
+            }
+            let detail = format!("the clock was set by {:+.3} s", seconds(step));
+            self.note(("event", now.wall_ns, now.wall_ns), detail, step);
+        }
+        self.last = now;
+    }
+
+    /// The interface's own counters begin anew when it is made anew.
+    fn count_nic(&mut self, link: &Link) {
+        let (now, before) = (link.counters, self.nic_raw);
+        let since = |now: u64, before: u64| if now >= before { now - before } else { now };
+        self.nic.packets += since(now.packets, before.packets);
+        self.nic.dropped += since(now.dropped, before.dropped);
+        self.nic.errors += since(now.errors, before.errors);
+        self.nic_raw = now;
+    }
+
+    fn tick(&mut self, now: Moment) -> bool {
+        if let Some(mut source) = self.source.take() {
+            self.count(source.as_mut());
+            self.source = Some(source);
+        }
+        self.ticks += 1;
+        let Periods { interval_ns, retire_ns, .. } = self.periods;
+        let closes =
+            now.wall_ns.div_euclid(interval_ns) != self.interval_from.div_euclid(interval_ns);
+        let sequence = self.tagger.next();
+        let mut alive = true;
+        for lane in 0..self.exits.len() {
+            let watch = self.watch(lane, now);
+            let Some(exit) = self.exits.get_mut(lane) else { continue };
+            let tick = Box::new(Tick {
+                sequence,
+                clock_ns: now.wall_ns - retire_ns - SLACK_NS,
+                closes: closes || exit.owes_close,
+                beats: self.ticks.is_multiple_of(BEAT_TICKS),
+                watch,
+            });
+            match exit.send.try_send(Message::Tick(tick)) {
+                Ok(()) => exit.owes_close = false,
+                Err(TrySendError::Full(_)) => exit.owes_close |= closes,
+                Err(TrySendError::Disconnected(_)) => alive = false,
+            }
+        }
+        if closes {
+            self.begin_interval(now);
+        }
+        self.tell();
+        alive
+    }
+
+    fn begin_interval(&mut self, now: Moment) {
+        self.interval_from = now.wall_ns;
+        self.interval_step = 0;
+        self.dark_ns = 0;
+    }
+
+    fn watch(&self, lane: usize, now: Moment) -> Watch {
+        let Periods { rotate_ns, .. } = self.periods;
+        let exit = self.exits.get(lane);
+        Watch {
+            from_ns: self.interval_from,
+            to_ns: now.wall_ns,
+            kernel: exit.map(|exit| exit.kernel).unwrap_or_default(),
+            handed: exit.map_or(0, |exit| exit.handed),
+            queue_drops: exit.map_or(0, |exit| exit.queue_drops),
+            nic: (lane == 0).then_some(self.nic),
+            link_up: self.link_up,
+            covered_ns: (now.wall_ns - self.interval_from - self.dark_ns).max(0),
+            clock_step_ns: self.interval_step,
+            timestamp_source: self.stamps,
+            rotates: now.wall_ns.div_euclid(rotate_ns) != self.interval_from.div_euclid(rotate_ns),
+        }
+    }
+
+    fn note(&self, (kind, from_ns, to_ns): (&'static str, i64, i64), detail: String, step: i64) {
+        let note = Note {
+            interface: Arc::clone(&self.interface),
+            kind,
+            from_ns,
+            to_ns,
+            detail,
+            link_up: self.link_up,
+            clock_step_ns: step,
+        };
+        // A writer that is gone is found by the lanes.
+        let _ = self.writer.send(Delivery { note: Some(note), ..Delivery::default() });
+    }
+
+    /// Raises the counters that others read.
+    fn tell(&self) {
+        for (exit, lane) in self.exits.iter().zip(&self.metrics.lanes) {
+            lane.counters.kernel_packets.set(exit.kernel.packets.unwrap_or(0));
+            lane.counters.kernel_drops.set(exit.kernel.drops.unwrap_or(0));
+            lane.counters.kernel_freezes.set(exit.kernel.freezes.unwrap_or(0));
+            lane.blocks_waiting.set(i64::try_from(exit.send.len()).unwrap_or(i64::MAX));
+            if let (Some(packets), Some(drops)) = (exit.kernel.packets, exit.kernel.drops) {
+                let pending = packets.saturating_sub(drops + exit.handed);
+                lane.ring_pending.set(pending.cast_signed());
+            }
+        }
+        self.metrics.link_up.set(i64::from(self.link_up));
+        self.metrics.nic_rx_packets.set(self.nic.packets);
+        self.metrics.nic_rx_dropped.set(self.nic.dropped);
+    }
+
+    /// Lets nothing more in, hands over what was counted, and ends the lanes.
+    fn close(mut self) -> u64 {
+        let until = self.clock.steady_ns() + DRAIN_NS;
+        if let Some(mut source) = self.source.take() {
+            source.stop();
+            loop {
+                let drained = source.is_drained();
+                let mut parcels = Vec::new();
+                let result =
+                    source.poll(Duration::from_millis(5), &mut |parcel| parcels.push(parcel));
+                let is_empty = parcels.is_empty();
+                for parcel in parcels {
+                    self.give(parcel);
+                }
+                let is_late = self.clock.steady_ns() >= until;
+                if result.is_err() || (drained && is_empty) || is_late {
+                    break;
+                }
+            }
+            self.count(source.as_mut());
+            self.source = Some(source);
+        }
+        let now = Moment::of(self.clock);
+        self.look(now);
+        if let Some(since) = self.dark_since {
+            let detail = format!("{} was down or away", self.interface);
+            self.note(("gap", since.wall_ns, now.wall_ns), detail, 0);
+        }
+        let sequence = self.tagger.next();
+        self.tell();
+        for lane in 0..self.exits.len() {
+            let watch = Watch { rotates: true, ..self.watch(lane, now) };
+            let end = Tick { sequence, clock_ns: now.wall_ns, closes: true, beats: false, watch };
+            if let Some(exit) = self.exits.get(lane) {
+                // A lane that is gone is found when it is joined.
+                let _ = exit.send.send(Message::End(Box::new(end)));
+            }
+        }
+        self.packets
+    }
+}
+
+/// Counters of closed sources and of the one that runs.
+fn add(before: &KernelCounters, now: &KernelCounters) -> KernelCounters {
+    let sum = |a: Option<u64>, b: Option<u64>| match (a, b) {
+        (None, None) => None,
+        (a, b) => Some(a.unwrap_or(0) + b.unwrap_or(0)),
+    };
+    KernelCounters {
+        packets: sum(before.packets, now.packets),
+        drops: sum(before.drops, now.drops),
+        freezes: sum(before.freezes, now.freezes),
+        xdp_rx_dropped: sum(before.xdp_rx_dropped, now.xdp_rx_dropped),
+        xdp_rx_ring_full: sum(before.xdp_rx_ring_full, now.xdp_rx_ring_full),
+        xdp_fill_ring_empty: sum(before.xdp_fill_ring_empty, now.xdp_fill_ring_empty),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people to read")]
+fn seconds(ns: i64) -> f64 {
+    ns as f64 / 1e9
+}

@@ -1,0 +1,262 @@
+//! The pipeline of an interface: capture, lanes, writer, spool and press, each a thread, and the queues between them.
+
+mod capture;
+mod clock;
+mod link;
+mod setup;
+#[cfg(test)]
+mod trial;
+mod work;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Scope, ScopedJoinHandle};
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+use schemas::store::layout::check_sensor;
+use schemas::store::{Store, StoreError};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::config::{IngestArgs, Settings};
+use crate::endpoint::Endpoint;
+use crate::error::IngestError;
+use crate::filter::Filter;
+use crate::guard;
+use crate::lane::{Delivery, Lane, LaneSettings};
+use crate::ledger::Account;
+use crate::live::capture::{Capture, CaptureParts, Message};
+use crate::live::clock::{Clock, MachineClock};
+use crate::live::link::KernelLinks;
+use crate::live::work::Worker;
+use crate::metrics::Metrics;
+use crate::outcome::Outcome;
+use crate::pipeline::{boot_id, table_seed};
+use crate::record::RowStyle;
+use crate::resolution::Resolutions;
+use crate::sink::{Sink, Written};
+use crate::spool::{self, Intake, Pressed, SpoolSettings};
+use crate::watch::Note;
+
+/// Messages that wait before a lane: more than a ring has blocks, so that none of them is refused.
+const MESSAGES_WAITING: usize = 4_096;
+/// Deliveries that wait before the writer.
+const DELIVERIES_WAITING: usize = 256;
+/// Time between the clock passing a deadline and the record's arrival.
+const LATENESS_NS: i64 = 60_000_000_000;
+
+/// Captures from an interface into a store until a signal comes.
+pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
+    let settings = args.settings();
+    check_sensor(&settings.sensor)?;
+    let (_, filter) = args.captures_and_filter()?;
+    let name = args.live.interface.clone().unwrap_or_default();
+    let store = Store::open_or_create(&args.store)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(IngestError::Signals)?;
+    }
+    let mut open = setup::opener(&args.live, settings.lanes, filter.as_ref())?;
+    let source = open()?;
+    let endpoint = args.live.metrics.as_deref().map(Endpoint::bind).transpose()?;
+    let links = KernelLinks::new(&name);
+    let confined = guard::confine(&setup::confinement(args, endpoint.as_ref()))?;
+    if !args.quiet {
+        setup::announce(&settings, args, (source.backend(), &confined));
+    }
+    let clock = MachineClock::new();
+    let boot = boot_id();
+    let recovered = spool::recover(&store, &settings.sensor, &boot, clock.wall_ns())?;
+    let metrics = Arc::new(setup::metrics(args, &settings, source.backend()));
+    let last_alive = recovered.last_alive_ns;
+    let spool = spool::open(
+        SpoolSettings {
+            store: store.clone(),
+            sensor: Arc::clone(&settings.sensor),
+            boot,
+            spool_max_bytes: u64::from(args.live.spool_mb) << 20,
+            metrics: Arc::clone(&metrics),
+        },
+        recovered,
+    );
+    let backend = source.backend();
+    let name: Arc<str> = name.into();
+    let filter = if args.live.kernel_filter { None } else { filter };
+    let probe = Probe { args, settings, filter, name, clock, metrics, stop, last_alive, backend };
+    thread::scope(|scope| {
+        let (intake, keeper, press) = spool;
+        let (writer, deliveries) = bounded(DELIVERIES_WAITING);
+        let (exits, lanes) = probe.spawn_lanes(scope, &writer)?;
+        let sink = Sink::live(intake, probe.accounts(), probe.resolutions());
+        let clock = &probe.clock;
+        let threads = Threads {
+            lanes,
+            writer: spawn(scope, "writer", move || write(sink, &deliveries, clock))?,
+            keeper: spawn(scope, "keeper", move || drop(keeper.run()))?,
+            press: spawn(scope, "press", move || press.run())?,
+        };
+        probe.spawn_watchers(scope, endpoint)?;
+        probe.tell_of_gap(&writer);
+        let capture = Capture::new(CaptureParts {
+            clock: &probe.clock,
+            links: Box::new(links),
+            open,
+            source,
+            lanes: exits,
+            writer,
+            metrics: &probe.metrics,
+            interface: Arc::clone(&probe.name),
+            periods: setup::periods(&args.live),
+        });
+        let packets = capture.run(&|| probe.stop.load(Ordering::Relaxed));
+        let outcome = probe.conclude(threads, packets);
+        probe.stop.store(true, Ordering::Relaxed);
+        outcome
+    })
+}
+
+/// Starts a named thread, so that the operator can tell which one works.
+fn spawn<'s, T: Send + 's>(
+    scope: &'s Scope<'s, '_>,
+    name: &str,
+    work: impl FnOnce() -> T + Send + 's,
+) -> Result<ScopedJoinHandle<'s, T>, IngestError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn_scoped(scope, work)
+        .map_err(IngestError::Thread)
+}
+
+/// The threads that end by themselves once the capture has.
+struct Threads<'s> {
+    lanes: Vec<ScopedJoinHandle<'s, ()>>,
+    writer: ScopedJoinHandle<'s, Result<Written, StoreError>>,
+    keeper: ScopedJoinHandle<'s, ()>,
+    press: ScopedJoinHandle<'s, Pressed>,
+}
+
+/// A probe that runs.
+struct Probe<'a> {
+    args: &'a IngestArgs,
+    settings: Settings,
+    filter: Option<Arc<Filter>>,
+    name: Arc<str>,
+    clock: MachineClock,
+    metrics: Arc<Metrics>,
+    stop: Arc<AtomicBool>,
+    last_alive: Option<i64>,
+    backend: &'static str,
+}
+
+type Lanes<'s> = (Vec<Sender<Message>>, Vec<ScopedJoinHandle<'s, ()>>);
+
+impl Probe<'_> {
+    fn spawn_lanes<'s>(
+        &'s self,
+        scope: &'s Scope<'s, '_>,
+        writer: &Sender<Delivery>,
+    ) -> Result<Lanes<'s>, IngestError> {
+        let seed = table_seed();
+        let mut exits = Vec::new();
+        let mut workers = Vec::new();
+        for lane in 0..self.settings.lanes {
+            let number = u8::try_from(lane).unwrap_or(u8::MAX);
+            let (send, messages) = bounded(MESSAGES_WAITING);
+            let lane = Lane::new(
+                LaneSettings {
+                    lane: number,
+                    limits: self.settings.limits,
+                    seed,
+                    style: RowStyle {
+                        sensor: Arc::clone(&self.settings.sensor),
+                        inside: self.settings.inside.clone(),
+                        interface: Some(Arc::clone(&self.name)),
+                    },
+                    interface: Some(Arc::clone(&self.name)),
+                    filter: self.filter.clone(),
+                },
+                writer.clone(),
+            );
+            let interface = Arc::clone(&self.name);
+            let worker = Worker { number, lane, messages, interface, metrics: &self.metrics };
+            exits.push(send);
+            workers.push(spawn(scope, &format!("lane-{number}"), move || worker.run())?);
+        }
+        Ok((exits, workers))
+    }
+
+    fn spawn_watchers<'s>(
+        &'s self,
+        scope: &'s Scope<'s, '_>,
+        endpoint: Option<Endpoint>,
+    ) -> Result<(), IngestError> {
+        if let Some(endpoint) = endpoint {
+            spawn(scope, "endpoint", move || endpoint.run(&self.metrics, &self.stop))?;
+        }
+        Ok(())
+    }
+
+    fn accounts(&self) -> Vec<Account> {
+        let account = |lane| {
+            let mut account = Account::new(Arc::clone(&self.settings.sensor), lane, self.backend);
+            account.kernel_filters = self.args.live.kernel_filter;
+            account
+        };
+        (0..self.settings.lanes).map(account).collect()
+    }
+
+    fn resolutions(&self) -> Resolutions {
+        let limits = self.settings.limits;
+        Resolutions::new(limits.active_timeout_ns + limits.idle_timeout_ns + LATENESS_NS)
+    }
+
+    /// Between the last sign of life of an earlier run and now, nothing was seen.
+    fn tell_of_gap(&self, writer: &Sender<Delivery>) {
+        let now = self.clock.wall_ns();
+        let Some(since) = self.last_alive.filter(|since| *since < now) else { return };
+        let note = Note {
+            interface: Arc::clone(&self.name),
+            kind: "gap",
+            from_ns: since,
+            to_ns: now,
+            detail: "the probe did not run".to_owned(),
+            link_up: true,
+            clock_step_ns: 0,
+        };
+        // A writer that is gone is found when it is joined.
+        let _ = writer.send(Delivery { note: Some(note), ..Delivery::default() });
+    }
+
+    fn conclude(&self, threads: Threads<'_>, packets: u64) -> Result<Outcome, IngestError> {
+        let lanes_done = threads.lanes.into_iter().all(|lane| lane.join().is_ok());
+        let written = threads.writer.join().map_err(|_| IngestError::Stage("writer"))?;
+        let kept = threads.keeper.join();
+        let pressed = threads.press.join().map_err(|_| IngestError::Stage("press"))?;
+        kept.map_err(|_| IngestError::Stage("keeper"))?;
+        if !lanes_done {
+            return Err(IngestError::Stage("flow table"));
+        }
+        Ok(Outcome {
+            store: self.args.store.clone(),
+            written: written?,
+            files: usize::try_from(pressed.files).unwrap_or(usize::MAX),
+            damages: Vec::new(),
+            packets_read: packets,
+            notices: notices_of(&pressed),
+            rows_lost: self.metrics.disk.rows_lost.get(),
+        })
+    }
+}
+
+/// The writer's thread: ends when the last lane has.
+fn write(
+    mut sink: Sink<Intake>,
+    deliveries: &Receiver<Delivery>,
+    clock: &dyn Clock,
+) -> Result<Written, StoreError> {
+    for delivery in deliveries {
+        sink.take(delivery)?;
+    }
+    let (intake, written) = sink.end();
+    intake.close(clock.wall_ns())?;
+    Ok(written)
+}

@@ -1,0 +1,272 @@
+//! A wire between two network namespaces: frames that go in at one end come out at the other, and nothing else does.
+//!
+//! Both ends are silent: no addresses, no ARP, no IPv6, so that what was sent, what the interface counted and what was captured can be compared to the
+//! packet. A test begins with `let Some(wire) = Wire::lay() else { return };`; the wire and its namespaces are taken away when it is dropped.
+
+use std::io::IoSlice;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
+use nix::sched::{CloneFlags, setns};
+use nix::sys::socket::{
+    AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockType, SockaddrLike, bind,
+    sendmmsg, socket,
+};
+use nix::unistd::geteuid;
+
+/// Name of the interface that is captured on, in its namespace.
+pub(crate) const TAP: &str = "tap0";
+/// Name of the interface that sends, in the other namespace.
+pub(crate) const SOURCE: &str = "src0";
+/// Room for every frame of the tests.
+const MTU: u32 = 9000;
+/// Frames handed to the kernel in one call.
+const BATCH: usize = 64;
+
+static WIRES: AtomicU32 = AtomicU32::new(0);
+
+/// An end of the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Where frames are sent.
+    Source,
+    /// Where they are captured.
+    Tap,
+}
+
+/// What an interface has counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Received {
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Two namespaces and a pair of interfaces.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    source: String,
+    tap: String,
+}
+
+/// Why a test cannot run here; with `OUTFLOW_REQUIRE_TOOLS=1` that is a failure.
+pub(crate) fn skip(why: &str) {
+    let required = std::env::var_os("OUTFLOW_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+    assert!(!required, "OUTFLOW_REQUIRE_TOOLS=1, but {why}");
+    eprintln!("SKIPPED: {why}");
+}
+
+fn ip(arguments: &str) -> Result<(), String> {
+    let output = Command::new("ip")
+        .args(arguments.split_whitespace())
+        .output()
+        .map_err(|error| format!("ip: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("ip {arguments}: {}", String::from_utf8_lossy(&output.stderr).trim()))
+}
+
+impl Wire {
+    /// A wire with both ends up; `None`, said aloud, where that needs rights or tools that are not there.
+    pub(crate) fn lay() -> Option<Self> {
+        if !geteuid().is_root() {
+            skip("laying a wire between network namespaces needs root");
+            return None;
+        }
+        if let Err(why) = ip("-Version") {
+            skip(&why);
+            return None;
+        }
+        let number = WIRES.fetch_add(1, Ordering::Relaxed);
+        let name = format!("of{}w{number}", std::process::id());
+        let wire = Self { source: format!("{name}s"), tap: format!("{name}t") };
+        for namespace in [&wire.source, &wire.tap] {
+            if let Err(why) = ip(&format!("netns add {namespace}")) {
+                skip(&format!("network namespaces cannot be made: {why}"));
+                return None;
+            }
+        }
+        for end in [End::Source, End::Tap] {
+            let quiet = ["all", "default"].map(|of| format!("net.ipv6.conf.{of}.disable_ipv6=1"));
+            // A kernel without IPv6 has nothing to silence.
+            let _ = wire.command(end, "sysctl").arg("-qw").args(quiet).output();
+        }
+        wire.connect();
+        Some(wire)
+    }
+
+    fn namespace(&self, end: End) -> &str {
+        match end {
+            End::Source => &self.source,
+            End::Tap => &self.tap,
+        }
+    }
+
+    /// Makes the pair of interfaces, as at first or after [`Self::cut`].
+    pub(crate) fn connect(&self) {
+        let (source, tap) = (&self.source, &self.tap);
+        ip(&format!(
+            "link add {SOURCE} mtu {MTU} netns {source} type veth peer name {TAP} mtu {MTU} netns {tap}"
+        ))
+        .unwrap();
+        for end in [End::Source, End::Tap] {
+            self.set(end, "arp off multicast off");
+            self.set(end, "up");
+        }
+    }
+
+    /// Deletes the pair of interfaces.
+    pub(crate) fn cut(&self) {
+        ip(&format!("-n {} link del {TAP}", self.tap)).unwrap();
+    }
+
+    /// Changes one interface as `ip link set` does: `up`, `down`, `mtu 1500`, `gso_max_segs 1` …
+    pub(crate) fn set(&self, end: End, change: &str) {
+        let name = if end == End::Source { SOURCE } else { TAP };
+        ip(&format!("-n {} link set dev {name} {change}", self.namespace(end))).unwrap();
+    }
+
+    /// Gives both ends an address and lets them speak IPv4 with each other: 192.0.2.1 at the source, 192.0.2.2 at the tap.
+    pub(crate) fn address(&self) {
+        for (end, name, address) in
+            [(End::Source, SOURCE, "192.0.2.1/24"), (End::Tap, TAP, "192.0.2.2/24")]
+        {
+            self.set(end, "arp on");
+            ip(&format!("-n {} address add {address} dev {name}", self.namespace(end))).unwrap();
+        }
+    }
+
+    /// A program that will run at one end.
+    pub(crate) fn command(&self, end: End, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", self.namespace(end), program]);
+        command
+    }
+
+    /// Runs `work` at one end, in a thread of its own. Sockets opened there stay at that end, whoever uses them later.
+    pub(crate) fn at<T: Send>(&self, end: End, work: impl FnOnce() -> T + Send) -> T {
+        let namespace = fs::File::open(format!("/run/netns/{}", self.namespace(end))).unwrap();
+        thread::scope(|scope| {
+            let inside = scope.spawn(move || {
+                setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
+                work()
+            });
+            inside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    /// What an end has received, by its own count.
+    pub(crate) fn received(&self, end: End) -> Received {
+        let table = self.at(end, || fs::read_to_string("/proc/thread-self/net/dev").unwrap());
+        let name = if end == End::Source { SOURCE } else { TAP };
+        let line = table.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap();
+        let numbers: Vec<u64> = line
+            .trim_start_matches(':')
+            .split_whitespace()
+            .map(|number| number.parse().unwrap())
+            .collect();
+        Received { packets: numbers[1], bytes: numbers[0] }
+    }
+
+    /// A sender at the source.
+    pub(crate) fn sender(&self) -> Sender {
+        self.sender_at(End::Source)
+    }
+
+    /// A sender at either end.
+    pub(crate) fn sender_at(&self, end: End) -> Sender {
+        let name = if end == End::Source { SOURCE } else { TAP };
+        let socket = self.at(end, || {
+            // Its protocol is 0 and stays so: it never receives.
+            let (family, kind) = (AddressFamily::Packet, SockType::Raw);
+            let socket = socket(family, kind, SockFlag::SOCK_CLOEXEC, None).unwrap();
+            let address = getifaddrs()
+                .unwrap()
+                .filter(|interface| interface.interface_name == name)
+                .find_map(|interface| interface.address?.as_link_addr().copied())
+                .unwrap();
+            assert_eq!(address.family(), Some(AddressFamily::Packet));
+            bind(socket.as_raw_fd(), &address).unwrap();
+            socket
+        });
+        Sender { socket }
+    }
+
+    /// Sends frames as fast as they go, and gives their number.
+    pub(crate) fn send(&self, frames: &[Vec<u8>]) -> u64 {
+        self.sender().send(frames)
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        for namespace in [&self.source, &self.tap] {
+            let _ = ip(&format!("netns del {namespace}"));
+        }
+    }
+}
+
+/// Puts raw frames on the wire.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    socket: OwnedFd,
+}
+
+impl Sender {
+    /// Sends frames as fast as they go; gives how many the kernel took, which is all of them.
+    pub(crate) fn send(&self, frames: &[Vec<u8>]) -> u64 {
+        let slices: Vec<[IoSlice<'_>; 1]> =
+            frames.iter().map(|frame| [IoSlice::new(frame)]).collect();
+        let mut headers = MultiHeaders::<LinkAddr>::preallocate(BATCH, None);
+        let addresses = [None; BATCH];
+        let mut sent = 0;
+        while sent < slices.len() {
+            let batch = &slices[sent..slices.len().min(sent + BATCH)];
+            let (to, flags) = (&addresses[..batch.len()], MsgFlags::empty());
+            match sendmmsg(self.socket.as_raw_fd(), &mut headers, batch, to, [], flags) {
+                Ok(results) => sent += results.count(),
+                Err(Errno::ENOBUFS | Errno::EAGAIN | Errno::EINTR) => thread::yield_now(),
+                Err(error) => panic!("frame {sent}: {error}"),
+            }
+        }
+        sent as u64
+    }
+
+    /// Sends frames over and over for a time, `per_second` of them at most; gives how many were sent.
+    pub(crate) fn send_for(&self, frames: &[Vec<u8>], per_second: u64, time: Duration) -> u64 {
+        let begin = Instant::now();
+        let mut sent = 0;
+        while begin.elapsed() < time {
+            let due = begin.elapsed().as_micros() as u64 * per_second / 1_000_000;
+            if due <= sent {
+                thread::sleep(Duration::from_micros(200));
+                continue;
+            }
+            let from = sent as usize % frames.len();
+            let count = ((due - sent) as usize).min(4 * BATCH).min(frames.len() - from);
+            sent += self.send(&frames[from..from + count]);
+        }
+        sent
+    }
+}
+
+/// The frames of a capture: the records of a little-endian pcap file.
+pub(crate) fn frames_of(pcap: &[u8]) -> Vec<Vec<u8>> {
+    assert!(
+        matches!(pcap[..4], [0xd4, 0xc3, 0xb2, 0xa1] | [0x4d, 0x3c, 0xb2, 0xa1]),
+        "not little-endian pcap"
+    );
+    let mut frames = Vec::new();
+    let mut at = 24;
+    while at < pcap.len() {
+        let length = u32::from_le_bytes(pcap[at + 8..at + 12].try_into().unwrap()) as usize;
+        frames.push(pcap[at + 16..at + 16 + length].to_vec());
+        at += 16 + length;
+    }
+    frames
+}
