@@ -8,25 +8,13 @@ use schemas::dns::{DnsBatch, DnsRow};
 use schemas::flow::{FlowBatch, FlowRow};
 use schemas::ledger::{LedgerBatch, LedgerRow};
 use schemas::store::publish::StagedFile;
+use schemas::store::spool::Sums;
 use schemas::store::{Hour, Publisher, StoreError};
 
 /// Rows turned into columns at a time.
 const BATCH_ROWS: usize = 16_384;
 /// Files of a table that grow at the same time: a capture out of order by a day still makes one file an hour.
 const OPEN_HOURS_MAX: usize = 24;
-
-/// Rows that were finished and could not be kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Lost {
-    /// Rows of `flows`.
-    pub rows: u64,
-    /// Their packets.
-    pub packets: u64,
-    /// Octets of their frames.
-    pub wire_bytes: u64,
-    /// Their IP octets.
-    pub ip_bytes: u64,
-}
 
 /// Takes finished rows.
 pub(crate) trait Archive {
@@ -46,8 +34,8 @@ pub(crate) trait Archive {
         Ok(())
     }
     /// Live: what could not be kept since this was last asked.
-    fn lost(&mut self) -> Lost {
-        Lost::default()
+    fn lost(&mut self) -> Sums {
+        Sums::default()
     }
 }
 

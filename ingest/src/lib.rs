@@ -31,6 +31,7 @@ mod resolution;
 pub mod screen;
 mod sink;
 pub mod source;
+mod spool;
 pub mod stats;
 mod strays;
 mod total;

@@ -230,6 +230,11 @@ impl<A: Archive> Sink<A> {
         }
     }
 
+    /// Where the rows go.
+    pub(crate) const fn archive(&self) -> &A {
+        &self.archive
+    }
+
     /// The archive, and what was written: all lanes have ended.
     pub(crate) fn end(mut self) -> (A, Written) {
         self.written.answer_evictions = self.resolutions.evictions();

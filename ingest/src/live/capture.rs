@@ -170,6 +170,7 @@ impl<'a> Capture<'a> {
     }
 
     /// Messages that wait before the lanes.
+    #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
         self.exits.iter().map(|exit| exit.send.len()).sum()
     }

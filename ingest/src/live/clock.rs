@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 const STEP_NS: i64 = 500_000_000;
 
 /// Where time comes from: the machine, or a test.
-pub trait Clock: Send {
+pub(crate) trait Clock: Send {
     /// ns since 1970 UTC; can be set.
     fn wall_ns(&self) -> i64;
     /// ns since some moment; cannot.
@@ -15,13 +15,13 @@ pub trait Clock: Send {
 
 /// The machine's.
 #[derive(Debug)]
-pub struct MachineClock {
+pub(crate) struct MachineClock {
     since: Instant,
 }
 
 impl MachineClock {
     /// Begins now.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { since: Instant::now() }
     }
 }
@@ -38,7 +38,7 @@ impl Clock for MachineClock {
 
 /// Both clocks at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
+pub(crate) struct Moment {
     /// ns since 1970 UTC.
     pub wall_ns: i64,
     /// ns of the steady clock.
@@ -47,12 +47,12 @@ pub struct Moment {
 
 impl Moment {
     /// Now.
-    pub fn of(clock: &dyn Clock) -> Self {
+    pub(crate) fn of(clock: &dyn Clock) -> Self {
         Self { wall_ns: clock.wall_ns(), steady_ns: clock.steady_ns() }
     }
 
     /// How far the wall clock was set since an earlier moment, if it was.
-    pub const fn step_since(&self, earlier: &Self) -> Option<i64> {
+    pub(crate) const fn step_since(&self, earlier: &Self) -> Option<i64> {
         let moved = (self.wall_ns - earlier.wall_ns) - (self.steady_ns - earlier.steady_ns);
         if moved.abs() >= STEP_NS { Some(moved) } else { None }
     }

@@ -10,7 +10,7 @@ const LISTING_MAX: u64 = 1 << 20;
 
 /// State of an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Link {
+pub(crate) struct Link {
     /// Whether there is an interface of that name.
     pub exists: bool,
     /// Whether it is up and has a carrier.
@@ -20,21 +20,21 @@ pub struct Link {
 }
 
 /// Asks for the state of an interface.
-pub trait Links: Send {
+pub(crate) trait Links: Send {
     /// Its state now.
     fn look(&mut self) -> Link;
 }
 
 /// Asks the kernel. The listing is opened once, for a confined process cannot open it again.
 #[derive(Debug)]
-pub struct KernelLinks {
+pub(crate) struct KernelLinks {
     interface: String,
     listing: Option<File>,
 }
 
 impl KernelLinks {
     /// For an interface by name.
-    pub fn new(interface: &str) -> Self {
+    pub(crate) fn new(interface: &str) -> Self {
         Self {
             interface: interface.to_owned(),
             listing: File::open("/proc/thread-self/net/dev").ok(),

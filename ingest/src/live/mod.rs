@@ -34,13 +34,15 @@ use crate::pipeline::{boot_id, table_seed};
 use crate::record::RowStyle;
 use crate::resolution::Resolutions;
 use crate::sink::{Sink, Written};
-use crate::spool::{self, Intake, Pressed, SpoolSettings};
+use crate::spool::{self, Intake, Kept, Pressed, SpoolSettings};
 use crate::watch::Note;
 
 /// Messages that wait before a lane: more than a ring has blocks, so that none of them is refused.
 const MESSAGES_WAITING: usize = 4_096;
 /// Deliveries that wait before the writer.
 const DELIVERIES_WAITING: usize = 256;
+/// Deliveries between two looks for what the operator should hear.
+const NOTICES_EVERY: usize = 8;
 /// Time between the clock passing a deadline and the record's arrival.
 const LATENESS_NS: i64 = 60_000_000_000;
 
@@ -91,7 +93,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
         let threads = Threads {
             lanes,
             writer: spawn(scope, "writer", move || write(sink, &deliveries, clock))?,
-            keeper: spawn(scope, "keeper", move || drop(keeper.run()))?,
+            keeper: spawn(scope, "keeper", move || keeper.run())?,
             press: spawn(scope, "press", move || press.run())?,
         };
         probe.spawn_watchers(scope, endpoint)?;
@@ -130,7 +132,7 @@ fn spawn<'s, T: Send + 's>(
 struct Threads<'s> {
     lanes: Vec<ScopedJoinHandle<'s, ()>>,
     writer: ScopedJoinHandle<'s, Result<Written, StoreError>>,
-    keeper: ScopedJoinHandle<'s, ()>,
+    keeper: ScopedJoinHandle<'s, Kept>,
     press: ScopedJoinHandle<'s, Pressed>,
 }
 
@@ -231,9 +233,18 @@ impl Probe<'_> {
         let written = threads.writer.join().map_err(|_| IngestError::Stage("writer"))?;
         let kept = threads.keeper.join();
         let pressed = threads.press.join().map_err(|_| IngestError::Stage("press"))?;
-        kept.map_err(|_| IngestError::Stage("keeper"))?;
+        let kept = kept.map_err(|_| IngestError::Stage("keeper"))?;
         if !lanes_done {
             return Err(IngestError::Stage("flow table"));
+        }
+        let mut notices: Vec<String> = kept.error.into_iter().collect();
+        if let Some(why) = pressed.error {
+            let left = pressed.left;
+            notices
+                .push(format!("{left} spool files are left for the next start to publish: {why}"));
+        }
+        for path in pressed.quarantined {
+            notices.push(format!("{} could not be read and is set aside", path.display()));
         }
         Ok(Outcome {
             store: self.args.store.clone(),
@@ -241,8 +252,8 @@ impl Probe<'_> {
             files: usize::try_from(pressed.files).unwrap_or(usize::MAX),
             damages: Vec::new(),
             packets_read: packets,
-            notices: notices_of(&pressed),
-            rows_lost: self.metrics.disk.rows_lost.get(),
+            notices,
+            rows_lost: kept.lost.flows.rows,
         })
     }
 }
@@ -253,8 +264,11 @@ fn write(
     deliveries: &Receiver<Delivery>,
     clock: &dyn Clock,
 ) -> Result<Written, StoreError> {
-    for delivery in deliveries {
+    for (count, delivery) in deliveries.iter().enumerate() {
         sink.take(delivery)?;
+        if count.is_multiple_of(NOTICES_EVERY) {
+            setup::tell(&sink.archive().notices());
+        }
     }
     let (intake, written) = sink.end();
     intake.close(clock.wall_ns())?;

@@ -134,3 +134,11 @@ pub(crate) fn announce(settings: &Settings, args: &IngestArgs, source: (&str, &C
     );
     eprintln!("outflow: {confined}");
 }
+
+/// Tells the operator what the spool has to say.
+#[expect(clippy::print_stderr, reason = "this is the operator's line; data goes to the store")]
+pub(crate) fn tell(notices: &[String]) {
+    for notice in notices {
+        eprintln!("outflow: {notice}");
+    }
+}

@@ -240,9 +240,13 @@ fn check_and_list_touch_nothing() {
     );
     assert_eq!(bad.status.code(), Some(2));
     let told = String::from_utf8(bad.stderr).unwrap();
-    for part in
-        ["no interface \"nowhere0\"", "neither empty nor a store", "hsot", "a/b", "nobody-of-this-name"]
-    {
+    for part in [
+        "no interface \"nowhere0\"",
+        "neither empty nor a store",
+        "hsot",
+        "a/b",
+        "nobody-of-this-name",
+    ] {
         assert_eq!(told.matches(part).count(), 1, "{part} in {told}");
     }
     let wrong = probe(&["--config", file, "--check", "-i", "lo"], &[("OUTFLOW_LANES", "999")]);

@@ -63,6 +63,22 @@ pub enum StoreError {
         /// The sensor then and now.
         sensor: String,
     },
+    /// This publication was made before.
+    #[error("publication {seq} of run {boot:?} is in this store already")]
+    AlreadyPublished {
+        /// The run.
+        boot: String,
+        /// Its number.
+        seq: u64,
+    },
+    /// A spool file cannot be read.
+    #[error("spool file {path:?} cannot be read: {why}")]
+    Spool {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// The sensor's name cannot be part of a file name.
     #[error(
         "sensor name {0:?} is not usable: letters, digits, '.', '_' and '-', at most 64, not beginning with '.'"
@@ -72,10 +88,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// Wraps an I/O error with what was tried, and the remedy where the cause is a common one.
-    pub(crate) fn io(
-        action: &'static str,
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(io::Error) -> Self {
+    pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| {
             let hint = match source.kind() {

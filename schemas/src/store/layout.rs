@@ -9,6 +9,8 @@ use crate::store::StoreError;
 pub const MANIFEST: &str = "_manifest";
 /// Folder of unfinished files; readers never look here.
 pub const TMP: &str = "_tmp";
+/// Folder of finished rows on their way into files; readers never look here.
+pub const SPOOL: &str = "_spool";
 
 const US_PER_HOUR: i64 = 3_600_000_000;
 
@@ -87,8 +89,13 @@ impl Store {
         self.root.join(MANIFEST)
     }
 
-    pub(crate) fn tmp(&self, boot: &str) -> PathBuf {
-        self.root.join(TMP).join(boot)
+    pub(crate) fn tmp(&self, name: &str) -> PathBuf {
+        self.root.join(TMP).join(name)
+    }
+
+    /// The folder of the spool; it may not be there yet.
+    pub fn spool(&self) -> PathBuf {
+        self.root.join(SPOOL)
     }
 
     /// Where a published file can be read: at its place, or, for the moment between the two steps of publication, still among the finished files of its run.

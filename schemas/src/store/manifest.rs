@@ -13,6 +13,8 @@ use crate::store::StoreError;
 use crate::store::layout::Store;
 
 const MIB: u64 = 1 << 20;
+/// Enough for days of one sensor, or hours of many.
+const ENTRIES_LOOKED_AT_MAX: usize = 4_096;
 
 /// One publication.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +28,7 @@ pub struct Entry {
     pub sensor: String,
     /// Name of the run.
     pub boot: String,
-    /// Number of the publication within the run.
+    /// Number of the publication within the run: 0 for captures, from 1 for an interface.
     pub seq: u64,
     /// The files, by path.
     pub files: Vec<FileRecord>,
@@ -111,12 +113,17 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// Name of a publication: run and number.
+pub(crate) fn part_name(boot: &str, seq: u64) -> String {
+    format!("{boot}-{seq:06}")
+}
+
 impl Entry {
     /// Name of the entry's file: run, number, and the start of the content's SHA-256.
     pub(crate) fn file_name(&self, content: &[u8]) -> String {
         let digest = hex(&Sha256::digest(content));
         let (start, _) = digest.split_at(16);
-        format!("{}-{:06}-{start}.json", self.boot, self.seq)
+        format!("{}-{start}.json", part_name(&self.boot, self.seq))
     }
 
     pub(crate) fn to_json(&self) -> Vec<u8> {
@@ -157,6 +164,36 @@ impl Store {
             .collect();
         paths.sort();
         Ok(paths)
+    }
+
+    /// The manifest entry of a publication.
+    pub fn entry_of(&self, boot: &str, seq: u64) -> Result<Option<PathBuf>, StoreError> {
+        self.entry_beginning(&format!("{}-", part_name(boot, seq)))
+    }
+
+    /// The manifest entry whose name begins so.
+    pub(crate) fn entry_beginning(&self, start: &str) -> Result<Option<PathBuf>, StoreError> {
+        let folder = self.manifest();
+        let listing = fs::read_dir(&folder).map_err(StoreError::io("list", &folder))?;
+        let mut names = listing.flatten().map(|found| found.file_name());
+        let found = names.find(|name| {
+            let name = name.to_string_lossy();
+            name.starts_with(start) && name.ends_with(".json")
+        });
+        Ok(found.map(|name| folder.join(name)))
+    }
+
+    /// Until when the ledger of this sensor's runs on an interface reaches, µs since 1970 UTC; looks at the newest entries only.
+    pub fn watched_until(&self, sensor: &str) -> Result<Option<i64>, StoreError> {
+        let paths = self.entry_paths()?;
+        let newest = paths.iter().rev().take(ENTRIES_LOOKED_AT_MAX);
+        // A damaged entry is for `verify` to report.
+        let entries = newest.filter_map(|path| Entry::read(path).ok());
+        let mut live = entries.filter(|entry| entry.sensor == sensor && entry.seq > 0);
+        Ok(live.find_map(|entry| {
+            let ledger = entry.files.iter().filter(|file| file.table == crate::ledger::TABLE.name);
+            ledger.map(|file| file.ts_max).max()
+        }))
     }
 
     /// All manifest entries, oldest first; the first damaged one is an error.

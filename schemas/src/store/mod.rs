@@ -4,10 +4,13 @@ mod error;
 pub mod layout;
 pub mod manifest;
 pub mod publish;
+pub mod spool;
+mod spool_file;
 pub mod verify;
 
 pub use error::StoreError;
 pub use layout::{Hour, Store};
 pub use manifest::{Entry, FileRecord, Input};
 pub use publish::Publisher;
+pub use spool_file::{Group, SpoolFile};
 pub use verify::{Finding, verify};

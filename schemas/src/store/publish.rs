@@ -1,7 +1,7 @@
 //! Publication: write in `_tmp`, fsync, record the checksum in the manifest, rename, fsync the folder.
 //!
-//! The manifest entry is the commit point of a whole run: before it nothing of the run is in the store, after it everything is, even if the machine dies
-//! between the two, for the next writer finishes the renames.
+//! The manifest entry is the commit point of a publication: before it nothing of it is in the store, after it everything is, even if the machine dies
+//! between the two, for the next writer finishes the renames. A run over captures is one publication; a run on an interface makes many, numbered from 1.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::column::Table;
 use crate::store::StoreError;
 use crate::store::layout::{self, Hour, Store, staged_name};
-use crate::store::manifest::{Entry, FileRecord, Input, hex};
+use crate::store::manifest::{self, Entry, FileRecord, Input, hex};
 
 /// Rows are flushed to the file when this much is buffered, so that memory has a bound.
 const BUFFERED_BYTES_MAX: usize = 32 << 20;
@@ -82,12 +82,17 @@ impl StagedFile {
     }
 }
 
-/// The files of one run, invisible until [`Publisher::commit`].
+/// The files of one publication, invisible until [`Publisher::commit`].
 #[derive(Debug)]
 pub struct Publisher {
     store: Store,
     sensor: String,
     boot: String,
+    seq: u64,
+    /// Where its files grow.
+    folder: PathBuf,
+    /// With what their names begin.
+    stem: String,
     next: u64,
     sealed: Vec<FileRecord>,
     // Held as long as the run lives, so that no other writer takes its files for a dead run's.
@@ -95,10 +100,29 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Begins a run named `boot`, which must be unique.
+    /// Begins the only publication of a run named `boot`, which must be unique and without `-`.
     pub fn begin(store: &Store, sensor: &str, boot: &str) -> Result<Self, StoreError> {
+        Self::begin_in(store, sensor, (boot, 0), boot)
+    }
+
+    /// Begins publication `seq` (from 1) of a run that makes several.
+    pub fn begin_part(
+        store: &Store,
+        sensor: &str,
+        boot: &str,
+        seq: u64,
+    ) -> Result<Self, StoreError> {
+        Self::begin_in(store, sensor, (boot, seq), &manifest::part_name(boot, seq))
+    }
+
+    fn begin_in(
+        store: &Store,
+        sensor: &str,
+        (boot, seq): (&str, u64),
+        name: &str,
+    ) -> Result<Self, StoreError> {
         layout::check_sensor(sensor)?;
-        let folder = store.tmp(boot);
+        let folder = store.tmp(name);
         fs::create_dir_all(&folder).map_err(StoreError::io("create the folder", &folder))?;
         let path = folder.join(LOCK);
         let lock = File::create(&path).and_then(|lock| lock.lock().map(|()| lock));
@@ -111,6 +135,9 @@ impl Publisher {
             store: store.clone(),
             sensor: sensor.to_owned(),
             boot: boot.to_owned(),
+            seq,
+            stem: format!("{sensor}-{name}"),
+            folder,
             next: 0,
             sealed: Vec::new(),
             _lock: lock,
@@ -119,16 +146,10 @@ impl Publisher {
 
     /// Starts a file of a table for an hour.
     pub fn stage(&mut self, table: &Table, hour: Hour) -> Result<StagedFile, StoreError> {
-        let path = format!(
-            "{}/{}/{}-{}-{:06}.parquet",
-            table.name,
-            hour.folder(),
-            self.sensor,
-            self.boot,
-            self.next
-        );
+        let path =
+            format!("{}/{}/{}-{:06}.parquet", table.name, hour.folder(), self.stem, self.next);
         self.next += 1;
-        let staged = self.store.tmp(&self.boot).join(staged_name(&path));
+        let staged = self.folder.join(staged_name(&path));
         let file = File::create(&staged).map_err(StoreError::io("create", &staged))?;
         let sink = Hashing { inner: BufWriter::new(file), hasher: Sha256::new(), bytes: 0 };
         let writer = ArrowWriter::try_new(sink, table.schema(), Some(self.properties(table)))
@@ -169,14 +190,18 @@ impl Publisher {
     /// Gives the run up and frees the disk at once.
     pub fn abandon(self) {
         // What cannot be removed now, the next writer clears.
-        let _ = fs::remove_dir_all(self.store.tmp(&self.boot));
+        let _ = fs::remove_dir_all(&self.folder);
     }
 
-    /// Makes the run's files visible, all or none. `again` accepts captures that are in the store already.
+    /// Makes the files visible, all or none. `again` accepts captures that are in the store already.
+    ///
+    /// After an error [`Store::complete`] tells whether the publication counts all the same.
     pub fn commit(mut self, inputs: Vec<Input>, again: bool) -> Result<Entry, StoreError> {
         match self.enter(inputs, again) {
             Ok(entry) => {
-                self.store.finish(&entry)?;
+                // From here on the files are the store's: whatever fails now, they must stay.
+                sync_folder(&self.store.manifest())?;
+                self.store.finish(&entry, &self.folder)?;
                 Ok(entry)
             }
             Err(error) => {
@@ -192,13 +217,16 @@ impl Publisher {
         let lock_path = manifest.join(LOCK);
         let lock = File::create(&lock_path).map_err(StoreError::io("create", &lock_path))?;
         lock.lock().map_err(StoreError::io("lock", &lock_path))?;
-        if !again {
+        if self.store.entry_of(&self.boot, self.seq)?.is_some() {
+            return Err(StoreError::AlreadyPublished { boot: self.boot.clone(), seq: self.seq });
+        }
+        if !again && !inputs.is_empty() {
             self.store.refuse_known(&self.sensor, &inputs)?;
         }
         let mut files = std::mem::take(&mut self.sealed);
         files.sort_by(|a, b| a.path.cmp(&b.path));
         for file in &files {
-            // Now, while the run can still be given up: a folder needs room, a rename needs none.
+            // Now, while it can still be given up: a folder needs room, a rename needs none.
             let folder = self.store.folder_of(file);
             fs::create_dir_all(&folder).map_err(StoreError::io("create the folder", &folder))?;
         }
@@ -207,19 +235,18 @@ impl Publisher {
             software: software(),
             sensor: self.sensor.clone(),
             boot: self.boot.clone(),
-            seq: 0,
+            seq: self.seq,
             files,
             inputs,
         };
         let content = entry.to_json();
-        let draft = self.store.tmp(&entry.boot).join("entry.part");
+        let draft = self.folder.join("entry.part");
         let mut file = File::create(&draft).map_err(StoreError::io("create", &draft))?;
         file.write_all(&content).map_err(StoreError::io("write", &draft))?;
         file.sync_all().map_err(StoreError::io("fsync", &draft))?;
-        sync_folder(&self.store.tmp(&entry.boot))?;
+        sync_folder(&self.folder)?;
         let place = manifest.join(entry.file_name(&content));
         fs::rename(&draft, &place).map_err(StoreError::io("publish", &place))?;
-        sync_folder(&manifest)?;
         Ok(entry)
     }
 }
@@ -229,20 +256,19 @@ impl Store {
         self.root().join(&file.path).parent().unwrap_or(self.root()).to_owned()
     }
 
-    /// Moves the finished files of a committed run to their places; may be repeated.
-    fn finish(&self, entry: &Entry) -> Result<(), StoreError> {
-        let tmp = self.tmp(&entry.boot);
+    /// Moves the finished files of a committed publication from `tmp` to their places; may be repeated.
+    fn finish(&self, entry: &Entry, tmp: &Path) -> Result<(), StoreError> {
         let mut folders: Vec<PathBuf> = Vec::new();
         for file in &entry.files {
             let staged = tmp.join(staged_name(&file.path));
             let place = self.root().join(&file.path);
-            if !staged.exists() {
-                continue;
-            }
             let folder = self.folder_of(file);
-            fs::create_dir_all(&folder).map_err(StoreError::io("create the folder", &folder))?;
-            fs::rename(&staged, &place).map_err(StoreError::io("publish", &place))?;
-            if folders.last() != Some(&folder) {
+            if staged.exists() {
+                fs::create_dir_all(&folder)
+                    .map_err(StoreError::io("create the folder", &folder))?;
+                fs::rename(&staged, &place).map_err(StoreError::io("publish", &place))?;
+            }
+            if folders.last() != Some(&folder) && folder.is_dir() {
                 folders.push(folder);
             }
         }
@@ -252,7 +278,18 @@ impl Store {
                 sync_folder(level)?;
             }
         }
-        fs::remove_dir_all(&tmp).map_err(StoreError::io("clear", &tmp))
+        fs::remove_dir_all(tmp).map_err(StoreError::io("clear", tmp))
+    }
+
+    /// Whether publication `seq` of a run is in the store. What an interrupted writer of it left undone is done first, so that after `true` it is durable.
+    pub fn complete(&self, boot: &str, seq: u64) -> Result<bool, StoreError> {
+        let Some(path) = self.entry_of(boot, seq)? else { return Ok(false) };
+        sync_folder(&self.manifest())?;
+        let tmp = self.tmp(&manifest::part_name(boot, seq));
+        if tmp.is_dir() {
+            self.finish(&Entry::read(&path)?, &tmp)?;
+        }
+        Ok(true)
     }
 
     /// Finishes committed runs whose writer died, and clears what runs left that never committed.
@@ -261,16 +298,17 @@ impl Store {
         let listing = fs::read_dir(&folder).map_err(StoreError::io("list", &folder))?;
         let abandoned: Vec<PathBuf> =
             listing.flatten().map(|found| found.path()).filter(|path| is_abandoned(path)).collect();
-        if abandoned.is_empty() {
-            return Ok(());
-        }
-        let entries = self.entries()?;
+        let mut committed = Vec::new();
         for path in abandoned {
-            let boot = path.file_name().unwrap_or_default();
-            match entries.iter().find(|entry| *entry.boot == *boot) {
-                Some(entry) => self.finish(entry)?,
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            match self.entry_beginning(&format!("{name}-"))? {
+                Some(entry) => committed.push((path, entry)),
+                // First, for it makes room.
                 None => fs::remove_dir_all(&path).map_err(StoreError::io("clear", &path))?,
             }
+        }
+        for (tmp, entry) in committed {
+            self.finish(&Entry::read(&entry)?, &tmp)?;
         }
         Ok(())
     }
@@ -285,7 +323,8 @@ fn is_abandoned(run: &Path) -> bool {
         }
 }
 
-fn sync_folder(path: &Path) -> Result<(), StoreError> {
+/// Makes a folder's names durable.
+pub fn sync_folder(path: &Path) -> Result<(), StoreError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(StoreError::io("fsync", path))
 }
 

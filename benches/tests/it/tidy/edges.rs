@@ -30,6 +30,7 @@ const EDGES: &[Exemption] = &[
     ),
     ("ingest/src/source/datalink.rs", "nobody else stamps the frames it reads"),
     ("ingest/src/pipeline.rs", "the one place with threads; names a run by the clock"),
+    ("ingest/src/spool/press.rs", "the end of a run waits for the disk, but not for long"),
     ("analyze/src/cli/shell.rs", "command line: tells how long a query took, keeps a history"),
     ("analyze/src/session.rs", "a query's deadline, and as many partitions as processors"),
 ];

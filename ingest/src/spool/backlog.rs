@@ -1,0 +1,157 @@
+//! Finished rows that wait for the disk: bounded, the oldest dropped and counted. Rows of the ledger are kept.
+
+use std::collections::VecDeque;
+
+use arrow::record_batch::RecordBatch;
+use schemas::store::spool::{DNS, LEDGER, Sums};
+
+/// Memory of all that waits, bytes.
+pub(crate) const BACKLOG_BYTES_MAX: usize = 64 << 20;
+/// Rows of the ledger kept when the rows they count are dropped: hours of them.
+const LEDGER_ROWS_MAX: usize = 4_096;
+
+/// Finished rows that were dropped because the disk did not take them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Of `flows`.
+    pub flows: Sums,
+    /// Rows of `dns`.
+    pub dns_rows: u64,
+    /// Rows of `ledger`.
+    pub ledger_rows: u64,
+}
+
+impl Lost {
+    /// What came since an earlier state.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self {
+            flows: self.flows.since(earlier.flows),
+            dns_rows: self.dns_rows - earlier.dns_rows,
+            ledger_rows: self.ledger_rows - earlier.ledger_rows,
+        }
+    }
+}
+
+/// Rows that go to disk in one piece.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bundle {
+    /// As in the file.
+    pub(crate) flags: u32,
+    /// When it was cut, ns since 1970 UTC.
+    pub(crate) wall_ns: i64,
+    /// Columns of each section.
+    pub(crate) sections: [Vec<RecordBatch>; 4],
+    /// Of its `flows`.
+    pub(crate) sums: Sums,
+    /// Losses its ledger knows of.
+    pub(crate) lost_known: Sums,
+    /// The file ends behind it.
+    pub(crate) is_rotation: bool,
+}
+
+pub(crate) fn rows(batches: &[RecordBatch]) -> usize {
+    batches.iter().map(RecordBatch::num_rows).sum()
+}
+
+impl Bundle {
+    fn bytes(&self) -> usize {
+        self.sections.iter().flatten().map(RecordBatch::get_array_memory_size).sum()
+    }
+}
+
+/// What waits, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    bundles: VecDeque<Bundle>,
+    bytes: usize,
+    /// Taken out, not yet on disk.
+    bytes_in_hand: usize,
+    /// Rows of the ledger whose bundle or file was dropped.
+    orphans: Vec<RecordBatch>,
+    is_rotation_due: bool,
+    lost: Lost,
+}
+
+impl Backlog {
+    /// Adds the newest.
+    pub(crate) fn push(&mut self, bundle: Bundle) {
+        self.bytes += bundle.bytes();
+        self.bundles.push_back(bundle);
+        self.keep_bound();
+    }
+
+    /// The oldest, with orphaned rows of the ledger.
+    pub(crate) fn take(&mut self) -> Option<Bundle> {
+        let mut bundle = self.bundles.pop_front()?;
+        self.bytes -= bundle.bytes();
+        let [_, _, ledger, _] = &mut bundle.sections;
+        ledger.splice(..0, std::mem::take(&mut self.orphans));
+        bundle.is_rotation |= std::mem::take(&mut self.is_rotation_due);
+        self.bytes_in_hand += bundle.bytes();
+        Some(bundle)
+    }
+
+    /// The disk has what was taken.
+    pub(crate) const fn done(&mut self) {
+        self.bytes_in_hand = 0;
+    }
+
+    /// The disk does not have what was taken.
+    pub(crate) fn give_back(&mut self, bundles: Vec<Bundle>) {
+        self.bytes_in_hand = 0;
+        for bundle in bundles.into_iter().rev() {
+            self.bytes += bundle.bytes();
+            self.bundles.push_front(bundle);
+        }
+        self.keep_bound();
+    }
+
+    /// Counts rows that were dropped elsewhere, and keeps their ledger.
+    pub(crate) fn lose(&mut self, flows: Sums, dns_rows: u64, ledger: Vec<RecordBatch>) {
+        self.lost.flows += flows;
+        self.lost.dns_rows += dns_rows;
+        self.orphans.extend(ledger);
+        while rows(&self.orphans) > LEDGER_ROWS_MAX {
+            self.lost.ledger_rows += self.orphans.remove(0).num_rows() as u64;
+        }
+    }
+
+    /// Drops all that is left.
+    pub(crate) fn lose_all(&mut self) {
+        while let Some(mut bundle) = self.take() {
+            self.bytes_in_hand = 0;
+            let [_, dns, ledger, _] = &mut bundle.sections;
+            self.lost.ledger_rows += rows(ledger) as u64;
+            let dns_rows = rows(dns) as u64;
+            self.lose(bundle.sums, dns_rows, Vec::new());
+        }
+        self.lost.ledger_rows += rows(&std::mem::take(&mut self.orphans)) as u64;
+    }
+
+    /// Lost so far.
+    pub(crate) const fn lost(&self) -> Lost {
+        self.lost
+    }
+
+    /// Whether half of the room is taken.
+    pub(crate) const fn is_half_full(&self) -> bool {
+        self.bytes + self.bytes_in_hand > BACKLOG_BYTES_MAX / 2
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bundles.is_empty()
+    }
+
+    fn keep_bound(&mut self) {
+        while self.bundles.len() > 1 && self.bytes + self.bytes_in_hand > BACKLOG_BYTES_MAX {
+            let Some(mut oldest) = self.bundles.pop_front() else { return };
+            self.bytes -= oldest.bytes();
+            self.is_rotation_due |= oldest.is_rotation;
+            let dns_rows = oldest.sections.get(DNS).map_or(0, |dns| rows(dns) as u64);
+            let ledger = oldest.sections.get_mut(LEDGER).map(std::mem::take).unwrap_or_default();
+            self.lose(oldest.sums, dns_rows, ledger);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The spool file: finished rows, safe on disk within a second and long before their Parquet file is.
+//!
+//! A header names sensor, run and number. Groups follow, each written in one piece: a head with sums, then up to four Arrow IPC streams (`flows`, `dns`,
+//! `ledger`, provisional `ledger`). Both have a SHA-256, cut to 16 bytes, and begin with a mark that only this file has; so a torn end is told from a
+//! damaged middle, and what comes after a damaged group is still found. Numbers are little-endian.
+
+use std::io;
+use std::ops::AddAssign;
+
+use arrow::ipc::writer::StreamWriter;
+use arrow::record_batch::RecordBatch;
+use sha2::{Digest, Sha256};
+
+use crate::column::Table;
+use crate::store::StoreError;
+
+/// The tables of a group's sections, in order; the last is the ledger as it would stand if nothing came after.
+pub const SECTIONS: [&Table; 4] =
+    [&crate::flow::TABLE, &crate::dns::TABLE, &crate::ledger::TABLE, &crate::ledger::TABLE];
+/// Section of `flows`.
+pub const FLOWS: usize = 0;
+/// Section of `dns`.
+pub const DNS: usize = 1;
+/// Section of `ledger`.
+pub const LEDGER: usize = 2;
+/// Section of the provisional ledger.
+pub const PROVISIONAL: usize = 3;
+
+/// A group that ends what was cut at one moment: only there may the rows of a killed run end.
+pub const WHOLE: u32 = 1;
+/// The file ends here.
+pub const END: u32 = 2;
+/// So does the run.
+pub const FINAL: u32 = 4;
+
+const MAGIC: &[u8; 8] = b"OFSPOOL1";
+pub(crate) const DIGEST: usize = 16;
+pub(crate) const MARK: usize = 8;
+/// Mark, flags, time, lengths and rows of the sections, three sums, digest of the body, digest of the head.
+pub(crate) const HEAD: usize = MARK + 4 + 8 + 16 + 16 + 3 * 32 + 2 * DIGEST;
+
+/// Rows of `flows` and what they add up to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Rows.
+    pub rows: u64,
+    /// Their packets.
+    pub packets: u64,
+    /// Octets of their frames.
+    pub wire_bytes: u64,
+    /// Their IP octets.
+    pub ip_bytes: u64,
+}
+
+impl Sums {
+    /// What came since an earlier state.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self {
+            rows: self.rows.saturating_sub(earlier.rows),
+            packets: self.packets.saturating_sub(earlier.packets),
+            wire_bytes: self.wire_bytes.saturating_sub(earlier.wire_bytes),
+            ip_bytes: self.ip_bytes.saturating_sub(earlier.ip_bytes),
+        }
+    }
+
+    const fn numbers(self) -> [u64; 4] {
+        [self.rows, self.packets, self.wire_bytes, self.ip_bytes]
+    }
+
+    const fn of([rows, packets, wire_bytes, ip_bytes]: [u64; 4]) -> Self {
+        Self { rows, packets, wire_bytes, ip_bytes }
+    }
+}
+
+impl AddAssign for Sums {
+    fn add_assign(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.packets += other.packets;
+        self.wire_bytes += other.wire_bytes;
+        self.ip_bytes += other.ip_bytes;
+    }
+}
+
+/// Whose rows a file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Name of the sensor.
+    pub sensor: String,
+    /// Name of the run.
+    pub boot: String,
+    /// Number of the file within the run, from 1; of its publication, too.
+    pub seq: u64,
+}
+
+/// What a group says of itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Head {
+    /// [`WHOLE`], [`END`], [`FINAL`].
+    pub flags: u32,
+    /// When it was cut, ns since 1970 UTC.
+    pub wall_ns: i64,
+    /// Rows of each section.
+    pub rows: [u32; 4],
+    /// Of its `flows`.
+    pub sums: Sums,
+    /// Lost by the run before this group was written.
+    pub lost: Sums,
+    /// Of these, known when the group was cut, and so in its ledger.
+    pub lost_known: Sums,
+    pub(crate) lengths: [u32; 4],
+    pub(crate) body: [u8; DIGEST],
+}
+
+impl Head {
+    /// A head; its sections are added by [`Header::group`].
+    pub fn new(flags: u32, wall_ns: i64) -> Self {
+        Self { flags, wall_ns, ..Self::default() }
+    }
+
+    /// Whether all of these flags are set.
+    pub const fn is(&self, flags: u32) -> bool {
+        self.flags & flags == flags
+    }
+
+    pub(crate) fn body_bytes(&self) -> u64 {
+        self.lengths.iter().map(|length| u64::from(*length)).sum()
+    }
+
+    fn encode(&self, mark: [u8; MARK]) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HEAD);
+        bytes.extend(mark);
+        bytes.extend(self.flags.to_le_bytes());
+        bytes.extend(self.wall_ns.to_le_bytes());
+        for number in self.lengths.iter().chain(&self.rows) {
+            bytes.extend(number.to_le_bytes());
+        }
+        for sums in [self.sums, self.lost, self.lost_known] {
+            sums.numbers().iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+        }
+        bytes.extend(self.body);
+        bytes.extend(digest(&bytes));
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8], mark: [u8; MARK]) -> Option<Self> {
+        let (checked, expected) = bytes.split_last_chunk::<DIGEST>()?;
+        if digest(checked) != *expected {
+            return None;
+        }
+        let mut bytes = Bytes(checked);
+        if bytes.take::<MARK>()? != mark {
+            return None;
+        }
+        Some(Self {
+            flags: bytes.u32()?,
+            wall_ns: i64::from_le_bytes(bytes.take()?),
+            lengths: bytes.four(Bytes::u32)?,
+            rows: bytes.four(Bytes::u32)?,
+            sums: Sums::of(bytes.four(Bytes::u64)?),
+            lost: Sums::of(bytes.four(Bytes::u64)?),
+            lost_known: Sums::of(bytes.four(Bytes::u64)?),
+            body: bytes.take()?,
+        })
+    }
+}
+
+/// Reads numbers off the front.
+struct Bytes<'a>(&'a [u8]);
+
+impl Bytes<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (first, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*first)
+    }
+    fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_le_bytes)
+    }
+    fn u64(&mut self) -> Option<u64> {
+        self.take().map(u64::from_le_bytes)
+    }
+    fn four<T>(&mut self, read: fn(&mut Self) -> Option<T>) -> Option<[T; 4]> {
+        Some([read(self)?, read(self)?, read(self)?, read(self)?])
+    }
+    fn text(&mut self) -> Option<String> {
+        let length = usize::from(u16::from_le_bytes(self.take()?));
+        let (first, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        String::from_utf8(first.to_vec()).ok()
+    }
+}
+
+pub(crate) fn digest(bytes: &[u8]) -> [u8; DIGEST] {
+    let mut short = [0; DIGEST];
+    short.iter_mut().zip(Sha256::digest(bytes)).for_each(|(to, from)| *to = from);
+    short
+}
+
+impl Header {
+    /// Name of the file.
+    pub fn file_name(&self) -> String {
+        format!("{}-{}-{:06}.spool", self.sensor, self.boot, self.seq)
+    }
+
+    /// The bytes with which the file begins.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut body = self.seq.to_le_bytes().to_vec();
+        for text in [&self.sensor, &self.boot] {
+            body.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes());
+            body.extend(text.as_bytes());
+        }
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(u32::try_from(body.len()).unwrap_or(u32::MAX).to_le_bytes());
+        bytes.extend(body);
+        bytes.extend(digest(&bytes));
+        bytes
+    }
+
+    /// The header at the beginning of a file.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut rest = Bytes(bytes);
+        if rest.take::<8>()? != *MAGIC {
+            return None;
+        }
+        let length = usize::try_from(rest.u32()?).ok()?;
+        let mut body = Bytes(rest.0.get(..length)?);
+        let header = Self { seq: body.u64()?, sensor: body.text()?, boot: body.text()? };
+        bytes.starts_with(&header.encode()).then_some(header)
+    }
+
+    /// With what a group of this file begins.
+    pub(crate) fn mark(&self) -> [u8; MARK] {
+        let hash = Sha256::digest(self.encode());
+        let mut mark = [0; MARK];
+        mark.iter_mut().zip(hash.iter().rev()).for_each(|(to, from)| *to = *from);
+        mark
+    }
+
+    /// The bytes of a group; `sections` as in [`SECTIONS`].
+    pub fn group(
+        &self,
+        mut head: Head,
+        sections: &[Vec<RecordBatch>; 4],
+    ) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = vec![0; HEAD];
+        for (section, batches) in sections.iter().enumerate() {
+            let before = bytes.len();
+            let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+            if let Some(first) = batches.first().filter(|_| rows > 0) {
+                let mut writer = StreamWriter::try_new(&mut bytes, &first.schema())
+                    .map_err(StoreError::Columns)?;
+                for batch in batches {
+                    writer.write(batch).map_err(StoreError::Columns)?;
+                }
+                writer.finish().map_err(StoreError::Columns)?;
+            }
+            let too_long =
+                |_| StoreError::Columns(io::Error::from(io::ErrorKind::FileTooLarge).into());
+            let length = u32::try_from(bytes.len() - before).map_err(too_long)?;
+            let rows = u32::try_from(rows).map_err(too_long)?;
+            head.lengths.iter_mut().skip(section).take(1).for_each(|to| *to = length);
+            head.rows.iter_mut().skip(section).take(1).for_each(|to| *to = rows);
+        }
+        head.body = digest(bytes.get(HEAD..).unwrap_or_default());
+        bytes.splice(..HEAD, head.encode(self.mark()));
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,186 @@
+//! Reads a spool file: every group that is whole, whatever happened to the file.
+
+use std::fs::File;
+use std::io::Cursor;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, new_null_array};
+use arrow::compute::cast;
+use arrow::ipc::reader::StreamReader;
+use arrow::record_batch::RecordBatch;
+
+use crate::column::Table;
+use crate::store::StoreError;
+use crate::store::spool::{HEAD, Head, Header, MARK, SECTIONS, digest};
+
+const HEADER_BYTES_MAX: usize = 1 << 10;
+/// Bytes looked through at a time for the next mark.
+const WINDOW: usize = 1 << 20;
+
+/// A group that was read.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// What it says of itself.
+    pub head: Head,
+    body: Vec<u8>,
+}
+
+impl Group {
+    /// The rows of a section.
+    pub fn section(&self, section: usize) -> Result<Vec<RecordBatch>, StoreError> {
+        let size = |length: &u32| usize::try_from(*length).unwrap_or(usize::MAX);
+        let from: usize = self.head.lengths.iter().take(section).map(size).sum();
+        let length = self.head.lengths.get(section).map_or(0, size);
+        let (Some(table), Some(bytes)) =
+            (SECTIONS.get(section), self.body.get(from..from.saturating_add(length)))
+        else {
+            return Ok(Vec::new());
+        };
+        if bytes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let reader =
+            StreamReader::try_new(Cursor::new(bytes), None).map_err(StoreError::Columns)?;
+        reader
+            .map(|batch| {
+                batch.map_err(StoreError::Columns).and_then(|batch| conform(&batch, table))
+            })
+            .collect()
+    }
+}
+
+/// Brings rows that an older program wrote to the columns of today: those it did not know are null.
+fn conform(batch: &RecordBatch, table: &Table) -> Result<RecordBatch, StoreError> {
+    let schema = table.schema();
+    if batch.schema() == schema {
+        return Ok(batch.clone());
+    }
+    let columns: Result<Vec<ArrayRef>, _> = schema
+        .fields()
+        .iter()
+        .map(|field| match batch.column_by_name(field.name()) {
+            Some(column) => cast(column, field.data_type()),
+            None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+        })
+        .collect();
+    columns
+        .and_then(|columns| RecordBatch::try_new(Arc::clone(&schema), columns))
+        .map_err(StoreError::Columns)
+}
+
+/// A spool file being read.
+#[derive(Debug)]
+pub struct SpoolFile {
+    /// Whose it is.
+    pub header: Header,
+    /// Damaged places behind which there was more to read.
+    pub damages: u64,
+    /// Bytes at the end that are no whole group.
+    pub torn_bytes: u64,
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    mark: [u8; MARK],
+    at: u64,
+}
+
+impl SpoolFile {
+    /// Opens a file and reads its header.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let broken = |why: &str| StoreError::Spool { path: path.to_owned(), why: why.to_owned() };
+        let file = File::open(path).map_err(StoreError::io("open", path))?;
+        let bytes = file.metadata().map_err(StoreError::io("open", path))?.len();
+        let mut start = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX).min(HEADER_BYTES_MAX)];
+        file.read_exact_at(&mut start, 0).map_err(|error| broken(&error.to_string()))?;
+        let header = Header::decode(&start)
+            .ok_or_else(|| broken("it does not begin with a whole header of a spool file"))?;
+        let mark = header.mark();
+        let at = header.encode().len() as u64;
+        Ok(Self { mark, at, header, damages: 0, torn_bytes: 0, path: path.to_owned(), file, bytes })
+    }
+
+    /// Size of the file.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Where the next group would begin.
+    pub const fn position(&self) -> u64 {
+        self.at
+    }
+
+    /// The next group that is whole; none at the end.
+    pub fn next_group(&mut self) -> Result<Option<Group>, StoreError> {
+        loop {
+            if self.at >= self.bytes {
+                return Ok(None);
+            }
+            if let Some(head) = self.head_at(self.at)? {
+                let from = self.at + HEAD as u64;
+                let mut body = vec![0; usize::try_from(head.body_bytes()).unwrap_or(usize::MAX)];
+                self.read(&mut body, from)?;
+                if digest(&body) == head.body {
+                    self.at = from + head.body_bytes();
+                    return Ok(Some(Group { head, body }));
+                }
+            }
+            self.skip_damage()?;
+        }
+    }
+
+    /// The next head, without a look at its rows; none at the end.
+    pub fn next_head(&mut self) -> Result<Option<Head>, StoreError> {
+        loop {
+            if self.at >= self.bytes {
+                return Ok(None);
+            }
+            if let Some(head) = self.head_at(self.at)? {
+                self.at += HEAD as u64 + head.body_bytes();
+                return Ok(Some(head));
+            }
+            self.skip_damage()?;
+        }
+    }
+
+    /// A head whose group ends within the file.
+    fn head_at(&self, at: u64) -> Result<Option<Head>, StoreError> {
+        if self.bytes.saturating_sub(at) < HEAD as u64 {
+            return Ok(None);
+        }
+        let mut bytes = [0; HEAD];
+        self.read(&mut bytes, at)?;
+        Ok(Head::decode(&bytes, self.mark)
+            .filter(|head| at + HEAD as u64 + head.body_bytes() <= self.bytes))
+    }
+
+    /// Goes to the next head, if there is one.
+    fn skip_damage(&mut self) -> Result<(), StoreError> {
+        let mut from = self.at + 1;
+        while from < self.bytes {
+            let left = usize::try_from(self.bytes - from).unwrap_or(usize::MAX);
+            let mut window = vec![0; left.min(WINDOW + MARK)];
+            self.read(&mut window, from)?;
+            let marks = window.windows(MARK).enumerate().filter(|(_, bytes)| **bytes == self.mark);
+            for (offset, _) in marks {
+                let at = from + offset as u64;
+                if self.head_at(at)?.is_some() {
+                    self.damages += 1;
+                    self.at = at;
+                    return Ok(());
+                }
+            }
+            from += WINDOW as u64;
+        }
+        self.torn_bytes = self.bytes - self.at;
+        self.at = self.bytes;
+        Ok(())
+    }
+
+    fn read(&self, into: &mut [u8], at: u64) -> Result<(), StoreError> {
+        self.file
+            .read_exact_at(into, at)
+            .map_err(|error| StoreError::Spool { path: self.path.clone(), why: error.to_string() })
+    }
+}
