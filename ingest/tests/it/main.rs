@@ -15,6 +15,7 @@ mod config;
 mod corpus;
 mod damage;
 mod deploy;
+mod doctor;
 mod endpoint;
 mod filter;
 mod flood;
