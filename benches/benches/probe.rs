@@ -99,7 +99,11 @@ fn filled(flows: u32) -> FlowTable {
     for number in 0..flows {
         let observation = observation(number);
         let hash = table.hash(&observation.key);
-        table.observe(&observation, Arrival { hash, clock: 1, place: None, sequence: None }, &mut Nobody);
+        table.observe(
+            &observation,
+            Arrival { hash, clock: 1, place: None, sequence: None },
+            &mut Nobody,
+        );
     }
     table
 }
