@@ -52,7 +52,9 @@ impl Intake {
     ) -> Result<(), StoreError> {
         self.wall_ns = wall_ns;
         let mut batch = LedgerBatch::default();
-        provisional.iter().for_each(|row| batch.append(row));
+        for row in provisional {
+            batch.append(row);
+        }
         let mut bundle = self.bundle(WHOLE)?;
         let [.., section] = &mut bundle.sections;
         *section = vec![batch.finish().map_err(StoreError::Columns)?];

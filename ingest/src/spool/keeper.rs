@@ -166,12 +166,9 @@ impl Keeper {
             let lost = self.shared.state().backlog.lost().flows;
             let mut bytes = Vec::new();
             for bundle in bundles {
-                let head = Head {
-                    sums: bundle.sums,
-                    lost,
-                    lost_known: bundle.lost_known,
-                    ..Head::new(bundle.flags & WHOLE, bundle.wall_ns)
-                };
+                let mut head = Head::new(bundle.flags & WHOLE, bundle.wall_ns);
+                head.sums = bundle.sums;
+                (head.lost, head.lost_known) = (lost, bundle.lost_known);
                 bytes.extend(header.group(head, &bundle.sections)?);
             }
             // What was dropped for it is told by its heads.
@@ -213,8 +210,9 @@ impl Keeper {
         }
         let mut bytes = header.encode();
         if rows(&self.provisional) > 0 {
-            let lost = self.shared.state().backlog.lost().flows;
-            let head = Head { lost, lost_known, ..Head::new(WHOLE, wall_ns) };
+            let mut head = Head::new(WHOLE, wall_ns);
+            head.lost = self.shared.state().backlog.lost().flows;
+            head.lost_known = lost_known;
             let mut sections: [Vec<RecordBatch>; 4] = Default::default();
             if let Some(section) = sections.get_mut(PROVISIONAL) {
                 section.clone_from(&self.provisional);
@@ -311,7 +309,8 @@ impl Keeper {
         if let Err(error) = removed {
             self.fail(&StoreError::io("remove", &oldest.path)(error));
         }
-        self.shared.state().notice(format!("dropped {:?} to make room{outcome}", oldest.path));
+        let text = format!("dropped {} to make room{outcome}", oldest.path.display());
+        self.shared.state().notice(text);
         true
     }
 

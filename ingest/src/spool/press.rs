@@ -78,7 +78,7 @@ impl Press {
             match self.step() {
                 Some(true) => {}
                 Some(false) => {
-                    self.shared.wait(&self.shared.files, RETRY, |state| state.is_press_stuck)
+                    self.shared.wait(&self.shared.files, RETRY, |state| state.is_press_stuck);
                 }
                 None if end.is_some() => break,
                 None => self.shared.wait(&self.shared.files, IDLE, |state| {
@@ -141,7 +141,7 @@ impl Press {
         disk.files_published.add(made.files);
         disk.rows_published.add(made.rows);
         if made.damages > 0 {
-            let text = format!("{:?} was damaged in {} places", closed.path, made.damages);
+            let text = format!("{} was damaged in {} places", closed.path.display(), made.damages);
             self.shared.state().notice(text);
         }
     }
@@ -182,7 +182,7 @@ impl Press {
         bad.push(".bad");
         let bad = PathBuf::from(bad);
         fs::rename(&closed.path, &bad).map_err(StoreError::io("put aside", &closed.path))?;
-        let text = format!("{}; it was put aside as {bad:?}", crate::chain(&error));
+        let text = format!("{}; it was put aside as {}", crate::chain(&error), bad.display());
         self.shared.state().notice(text);
         self.pressed.quarantined.push(bad);
         Ok(Yield::default())

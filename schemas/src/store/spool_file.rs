@@ -184,3 +184,149 @@ impl SpoolFile {
             .map_err(|error| StoreError::Spool { path: self.path.clone(), why: error.to_string() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::column::Micros;
+    use crate::dns::{DnsBatch, DnsRow};
+    use crate::store::spool::{DNS, END, FLOWS, LEDGER, Sums, WHOLE};
+
+    fn questions(count: i64) -> RecordBatch {
+        let mut batch = DnsBatch::default();
+        for i in 0..count {
+            batch.append(&DnsRow {
+                ts: Micros(i),
+                client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                resolver_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                query: format!("host{i}.example").into(),
+                query_type: "A".into(),
+                rcode: (i % 2 == 0).then_some(0),
+                answers: vec!["192.0.2.1".into()],
+                answer_ttls: vec![60],
+                rtt_us: None,
+                sensor_id: "tap-1".into(),
+                flow_id: i,
+            });
+        }
+        batch.finish().unwrap()
+    }
+
+    fn header() -> Header {
+        Header { sensor: "tap-1".into(), boot: "00ab".into(), seq: 7 }
+    }
+
+    /// A file of groups with 1, 2, 3 … questions, and where each group ends.
+    fn file(groups: i64) -> (Vec<u8>, Vec<usize>) {
+        let mut bytes = header().encode();
+        let mut ends = vec![bytes.len()];
+        for number in 1..=groups {
+            let sums = Sums { rows: 9, packets: 8, wire_bytes: 7, ip_bytes: 6 };
+            let head = Head { sums, lost: sums, ..Head::new(WHOLE, number) };
+            let mut sections: [Vec<RecordBatch>; 4] = Default::default();
+            sections[DNS] = vec![questions(number), questions(0)];
+            bytes.extend(header().group(head, &sections).unwrap());
+            ends.push(bytes.len());
+        }
+        bytes.extend(header().group(Head::new(WHOLE | END, 99), &Default::default()).unwrap());
+        (bytes, ends)
+    }
+
+    /// Times of the groups that are read, and the file after.
+    fn read(path: &Path) -> Result<(Vec<i64>, SpoolFile), StoreError> {
+        let mut file = SpoolFile::open(path)?;
+        let mut times = Vec::new();
+        while let Some(group) = file.next_group()? {
+            let rows: usize = group.section(DNS)?.iter().map(RecordBatch::num_rows).sum();
+            assert_eq!(rows, usize::try_from(group.head.rows[DNS]).unwrap());
+            times.push(group.head.wall_ns);
+        }
+        Ok((times, file))
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(header().file_name());
+        fs::write(&path, file(3).0).unwrap();
+        let mut found = SpoolFile::open(&path).unwrap();
+        assert_eq!(found.header, header());
+        for number in 1..=3 {
+            let group = found.next_group().unwrap().unwrap();
+            assert_eq!((group.head.wall_ns, group.head.flags), (number, WHOLE));
+            let sums = Sums { rows: 9, packets: 8, wire_bytes: 7, ip_bytes: 6 };
+            assert_eq!((group.head.sums, group.head.lost), (sums, sums));
+            assert_eq!(group.head.lost_known, Sums::default());
+            let batches = group.section(DNS).unwrap();
+            assert_eq!(batches[0], questions(number));
+            assert!(group.section(FLOWS).unwrap().is_empty());
+            assert!(group.section(LEDGER).unwrap().is_empty());
+        }
+        assert!(found.next_group().unwrap().unwrap().head.is(END));
+        assert!(found.next_group().unwrap().is_none());
+        assert_eq!((found.damages, found.torn_bytes), (0, 0));
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_keeps_its_whole_groups() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cut.spool");
+        let (bytes, ends) = file(3);
+        for length in 0..bytes.len() {
+            fs::write(&path, &bytes[..length]).unwrap();
+            let whole = ends.iter().filter(|end| **end <= length).count();
+            match read(&path) {
+                Ok((times, after)) => {
+                    let expected: Vec<i64> = (1..i64::try_from(whole).unwrap()).collect();
+                    assert_eq!(times, expected, "cut at {length}");
+                    assert_eq!(after.torn_bytes, (length - ends[whole - 1]) as u64);
+                    assert_eq!(after.damages, 0, "cut at {length}");
+                }
+                Err(error) => assert!(whole == 0, "cut at {length}: {error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_costs_its_group_and_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("flip.spool");
+        let (bytes, ends) = file(3);
+        for position in (0..bytes.len()).step_by(7) {
+            let mut bad = bytes.clone();
+            bad[position] ^= 1 << (position % 8);
+            fs::write(&path, bad).unwrap();
+            let hit = ends.iter().filter(|end| **end <= position).count();
+            let Ok((times, after)) = read(&path) else {
+                assert_eq!(hit, 0, "flipped at {position}");
+                continue;
+            };
+            let all = [1, 2, 3, 99];
+            let expected: Vec<i64> =
+                all.iter().enumerate().filter(|(at, _)| at + 1 != hit).map(|(_, at)| *at).collect();
+            assert_eq!(times, expected, "flipped at {position}");
+            assert_eq!(after.damages + u64::from(after.torn_bytes > 0), 1);
+        }
+    }
+
+    #[test]
+    fn rows_of_an_older_program_get_todays_columns() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("old.spool");
+        let old = questions(2);
+        let rcode = old.schema().index_of("rcode").unwrap();
+        let kept: Vec<usize> = (0..old.num_columns()).filter(|column| *column != rcode).collect();
+        let mut sections: [Vec<RecordBatch>; 4] = Default::default();
+        sections[DNS] = vec![old.project(&kept).unwrap()];
+        let mut bytes = header().encode();
+        bytes.extend(header().group(Head::new(WHOLE, 1), &sections).unwrap());
+        fs::write(&path, bytes).unwrap();
+        let group = SpoolFile::open(&path).unwrap().next_group().unwrap().unwrap();
+        let batch = group.section(DNS).unwrap().remove(0);
+        assert_eq!(batch.schema(), crate::dns::TABLE.schema());
+        assert_eq!(batch.column(rcode).null_count(), 2);
+    }
+}

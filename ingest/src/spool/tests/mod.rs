@@ -1,1 +1,5 @@
-//! x
+//! The spool on its bad days: rows are lost only where that is counted, and none is there twice.
+
+mod crash;
+mod disk;
+mod lab;

@@ -1,5 +1,10 @@
 //! Live capture on rings of the real kernel, over wires that the tests lay themselves.
 
+mod datalink;
+mod fanout;
+pub(crate) mod frames;
 pub(crate) mod lab;
+mod ring;
+pub(crate) mod tap;
 mod wire;
 mod xdp;

@@ -1,0 +1,163 @@
+//! Full and small disks. The disk is a tmpfs of its own, which only the superuser can mount.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::spool::keeper::Step;
+use crate::spool::tests::lab::{Held, Probe, recover_all};
+
+/// A mounted tmpfs, gone when dropped.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: PathBuf, size: &str) -> Option<Self> {
+        fs::create_dir(&at).unwrap();
+        let options = format!("size={size}");
+        let words = ["-t", "tmpfs", "-o", &options, "outflow-test"];
+        match Command::new("mount").args(words).arg(&at).status() {
+            Ok(status) if status.success() => Some(Self(at)),
+            outcome => {
+                let why = format!("a tmpfs cannot be mounted: {outcome:?}");
+                let required = std::env::var_os("OUTFLOW_REQUIRE_TOOLS").is_some_and(|v| v == "1");
+                assert!(!required, "{why}");
+                eprintln!("SKIPPED: disk: {why}");
+                None
+            }
+        }
+    }
+
+    /// Takes all the room there is.
+    fn fill(&self) -> PathBuf {
+        let path = self.0.join("filler");
+        let mut file = fs::File::create(&path).unwrap();
+        while file.write_all(&[1; 4096]).is_ok() {}
+        path
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: whatever failed, nothing stays mounted.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+fn assert_all_counted(root: &Path, given: i64, what: &str) {
+    let held = Held::in_store(root);
+    held.assert_closed(what);
+    let stored = i64::try_from(held.flows.len()).unwrap();
+    assert_eq!(stored + held.lost_rows, given, "{what}: {} lost", held.lost_rows);
+}
+
+/// A probe with its two threads, fed for some seconds of its own clock.
+fn feed(probe: &mut Probe, seconds: i64, rows: i64) -> Duration {
+    let mut slowest = Duration::ZERO;
+    for _ in 0..seconds {
+        let began = Instant::now();
+        probe.rows(probe.given, rows);
+        if probe.second % 10 == 9 {
+            probe.interval();
+        }
+        probe.cut(probe.second % 5 == 4);
+        slowest = slowest.max(began.elapsed());
+        thread::sleep(Duration::from_millis(5));
+    }
+    slowest
+}
+
+#[test]
+fn a_full_disk_stops_nothing_and_is_used_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(disk) = Disk::mount(dir.path().join("disk"), "16m") else { return };
+    let root = disk.0.join("store");
+    schemas::store::Store::open_or_create(&root).unwrap();
+    // Full at the start already.
+    let filler = disk.fill();
+    let mut probe = Probe::start(&root, "b1", 8 << 20);
+    let metrics = Arc::clone(&probe.metrics);
+    let (keeper, press) = probe.threads();
+    let slowest = feed(&mut probe, 160, 2_000);
+    assert!(slowest < Duration::from_millis(500), "capture waited {slowest:?}");
+    assert_eq!(metrics.disk.rows_published.get(), 0);
+    assert!(metrics.disk.write_errors.get() > 0);
+    fs::remove_file(filler).unwrap();
+    let freed = Instant::now();
+    while metrics.disk.rows_published.get() == 0 {
+        assert!(freed.elapsed() < Duration::from_secs(5), "writing did not resume");
+        feed(&mut probe, 1, 10);
+    }
+    probe.interval();
+    let given = probe.given;
+    probe.intake.close(0).unwrap();
+    let kept = keeper.join().unwrap();
+    let pressed = press.join().unwrap();
+    eprintln!(
+        "given {given}, lost {}, resumed after {:?}, slowest second {slowest:?}",
+        kept.lost.flows.rows,
+        freed.elapsed()
+    );
+    assert_eq!((kept.error, pressed.left), (None, 0));
+    assert!(kept.lost.flows.rows > 0, "the test is too small");
+    assert_eq!(kept.lost.ledger_rows, 0);
+    recover_all(&root, "b2");
+    let held = Held::in_store(&root);
+    let stored = held.flows.len() as u64;
+    assert_eq!(stored + kept.lost.flows.rows, given.unsigned_abs());
+    assert_all_counted(&root, given, "full disk");
+}
+
+#[test]
+fn a_spool_that_fills_its_own_disk_lets_the_oldest_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(disk) = Disk::mount(dir.path().join("disk"), "8m") else { return };
+    let root = disk.0.join("store");
+    let mut probe = Probe::start(&root, "b1", u64::MAX);
+    // A press that never gets a turn, then one that does.
+    for _ in 0..40 {
+        probe.rows(probe.given, 500);
+        probe.interval();
+        probe.cut(true);
+        probe.keep();
+    }
+    disk.fill();
+    assert_eq!(probe.press(), Some(false), "no room for a file");
+    feed(&mut probe, 200, 2_000);
+    let mut steps = 0;
+    while probe.keep() != Step::Idle {
+        probe.press();
+        steps += 1;
+        assert!(steps < 1_000, "stuck for good");
+    }
+    let given = probe.given;
+    let (kept, pressed) = probe.close();
+    assert_eq!((kept.error, pressed.left), (None, 0));
+    assert!(kept.lost.flows.rows > 0, "the test is too small");
+    let held = Held::in_store(&root);
+    assert_eq!(held.flows.len() as u64 + kept.lost.flows.rows, given.unsigned_abs());
+    assert!(held.flows.keys().next() > Some(&0), "the oldest went");
+}
+
+#[test]
+fn the_spool_keeps_its_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("store");
+    let mut probe = Probe::start(&root, "b1", 1 << 20);
+    for _ in 0..60 {
+        probe.rows(probe.given, 300);
+        probe.cut(false);
+        assert_eq!(probe.keep(), Step::Wrote);
+        let folder = fs::read_dir(root.join("_spool")).unwrap();
+        let bytes: u64 = folder.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+        assert!(bytes <= 1 << 20, "{bytes}");
+    }
+    let given = probe.given;
+    let (kept, _) = probe.close();
+    assert!(kept.lost.flows.rows > 0);
+    assert_eq!(kept.lost.ledger_rows, 0);
+    assert_all_counted(&root, given, "limit");
+}
