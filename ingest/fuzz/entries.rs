@@ -34,7 +34,7 @@ const LINKS: [LinkType; 11] = [
 const TEXT_MAX: usize = 512 * 4;
 
 /// A frame: an octet for the link type, two for what it had beyond the captured octets, and these.
-pub fn decode(data: &[u8]) {
+pub(crate) fn decode(data: &[u8]) {
     let [kind, more_high, more_low, bytes @ ..] = data else { return };
     let Some(&link) = LINKS.get(usize::from(*kind) % LINKS.len()) else { return };
     let captured = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
@@ -57,7 +57,7 @@ pub fn decode(data: &[u8]) {
 }
 
 /// A payload: whatever name is read from it is short and printable.
-pub fn names(payload: &[u8]) {
+pub(crate) fn names(payload: &[u8]) {
     let check = |text: &str| {
         assert!(text.len() <= TEXT_MAX, "{} octets", text.len());
         assert!(text.bytes().all(|octet| (b' '..=b'~').contains(&octet)), "{text:?}");
@@ -106,7 +106,7 @@ impl Outbox for &mut Count {
 }
 
 /// A capture: each of its frames ends in a record or is ignored, with a table much too small for it too.
-pub fn container(data: &[u8]) {
+pub(crate) fn container(data: &[u8]) {
     static POOL: LazyLock<Pool> = LazyLock::new(|| Pool::new(4));
     // Unpacking is the work of libraries with fuzzers of their own.
     if matches!(data, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..]) {

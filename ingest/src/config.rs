@@ -8,12 +8,14 @@ mod layers;
 mod option;
 mod start;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 
+pub(crate) use self::check::store_problem;
 pub use self::environment::typed;
+pub(crate) use self::environment::wants_colour;
 pub use self::layers::{Layers, Problems};
 pub use self::start::{Start, checked, start};
 use crate::direction::{Inside, Prefix};
@@ -73,7 +75,7 @@ pub struct IngestArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Configuration")]
 pub struct ConfigArgs {
-    /// Read settings from this file (TOML; the long names of the options are its keys). The environment (OUTFLOW_MAX_FLOWS) comes before it, the command line before both
+    /// Read settings from this file (TOML; the long names of the options are its keys). A variable like `OUTFLOW_MAX_FLOWS` comes before it, the command line before both
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Only say whether these settings can be used here
@@ -211,7 +213,7 @@ impl IngestArgs {
     /// The captures to read, and the filter they go through: words behind the last capture are taken for a name by `-r`, so it is the first that is no
     /// file and can begin a filter that ends the captures.
     pub fn captures_and_filter(&self) -> Result<(Vec<PathBuf>, Option<Arc<Filter>>), FilterError> {
-        let begins = |path: &PathBuf| !path.exists() && path.to_str().is_some_and(Filter::begins);
+        let begins = |path: &PathBuf| begins_filter(path);
         let (captures, swallowed) = match self.read.iter().skip(1).position(begins) {
             Some(before) => self.read.split_at(before + 1),
             None => (self.read.as_slice(), [].as_slice()),
@@ -240,6 +242,11 @@ impl IngestArgs {
             },
         }
     }
+}
+
+/// Whether a word behind the captures is not one of them, but the filter's first.
+pub(crate) fn begins_filter(path: &Path) -> bool {
+    !path.exists() && path.to_str().is_some_and(Filter::begins)
 }
 
 /// What the arguments mean.

@@ -12,13 +12,14 @@ use crate::decode::{Decoded, decode, detail, protocol};
 use crate::dialogue::{Dialogue, Seen};
 use crate::filter::Filter;
 use crate::flow::{
-    Arrival, Entry, Export, FlowTable, FragmentTable, Held, Limits, Matched, Open, Reason, TICK_NS,
+    Arrival, Entry, Export, FlowTable, FragmentTable, Held, Limits, Matched, Observed, Open,
+    Reason, TICK_NS,
 };
 use crate::frame::Frame;
 use crate::hint::Resolved;
 use crate::ledger::{IntervalEnd, Tally, Totals};
 use crate::names;
-use crate::observation::Observation;
+use crate::observation::{Observation, Sequence};
 use crate::record::RowStyle;
 use crate::watch::{Note, Watch};
 
@@ -130,6 +131,7 @@ struct Grouped {
     hash: u64,
     at: FrameRef,
     clock: i64,
+    sequence: Option<Sequence>,
     /// Where its flow lay when the group was looked up.
     place: Option<u32>,
 }
@@ -282,7 +284,7 @@ impl<O: Outbox> Lane<O> {
             return self.tally.reject(frame.original);
         }
         match decode(&frame) {
-            Ok(Decoded { observation, fragment: None }) => {
+            Ok(Decoded { observation, fragment: None, sequence }) => {
                 self.tally.accept(&observation);
                 let hash = self.table.hash(&observation.key);
                 self.group.push(Grouped {
@@ -290,13 +292,14 @@ impl<O: Outbox> Lane<O> {
                     hash,
                     at: *at,
                     clock: self.clock,
+                    sequence,
                     place: None,
                 });
                 if self.group.len() >= GROUP {
                     self.settle(block);
                 }
             }
-            Ok(Decoded { observation, fragment: Some(fragment) }) => {
+            Ok(Decoded { observation, fragment: Some(fragment), .. }) => {
                 self.settle(block);
                 self.tally.accept(&observation);
                 let held = Held { observation, detail: detail(&frame) };
@@ -318,15 +321,17 @@ impl<O: Outbox> Lane<O> {
         for grouped in &mut group {
             grouped.place = self.table.find(&grouped.observation.key, grouped.hash);
         }
-        for Grouped { observation, hash, at, clock, place } in &group {
-            let arrival = Arrival { hash: *hash, clock: *clock, place: *place };
-            let (entry, is_new) = self.table.observe(observation, arrival, &mut self.desk);
-            if is_new {
-                entry.detail = detail(&block.frame(at)).map(Box::new);
+        for Grouped { observation, hash, at, clock, sequence, place } in &group {
+            let arrival =
+                Arrival { hash: *hash, clock: *clock, place: *place, sequence: *sequence };
+            let observed = self.table.observe(observation, arrival, &mut self.desk);
+            self.tally.acknowledge(observed.acknowledged);
+            if observed.is_new {
+                observed.entry.detail = detail(&block.frame(at));
             }
             if observation.payload_at != 0 {
                 let speech = Speech { frame: block.frame(at), observation, clock: *clock };
-                listen(entry, &speech, &mut self.dialogue, &mut self.desk.draft);
+                listen(observed, &speech, &mut self.dialogue, &mut self.desk.draft);
             }
         }
         group.clear();
@@ -336,10 +341,11 @@ impl<O: Outbox> Lane<O> {
     fn count_held(&mut self, held: &Held, frame: Option<&Frame<'_>>) {
         let observation = &held.observation;
         let hash = self.table.hash(&observation.key);
-        let arrival = Arrival { hash, clock: self.clock, place: None };
-        let (entry, is_new) = self.table.observe(observation, arrival, &mut self.desk);
-        if is_new {
-            entry.detail = held.detail.map(Box::new);
+        // A segment in pieces has a length that its first piece does not say.
+        let arrival = Arrival { hash, clock: self.clock, place: None, sequence: None };
+        let observed = self.table.observe(observation, arrival, &mut self.desk);
+        if observed.is_new {
+            observed.entry.detail.clone_from(&held.detail);
         }
         // Only the first piece has a payload that begins at its beginning, and only its frame is at hand.
         if let Some(frame) = frame
@@ -347,7 +353,7 @@ impl<O: Outbox> Lane<O> {
             && observation.ts_ns == frame.ts_ns
         {
             let speech = Speech { frame: *frame, observation, clock: self.clock };
-            listen(entry, &speech, &mut self.dialogue, &mut self.desk.draft);
+            listen(observed, &speech, &mut self.dialogue, &mut self.desk.draft);
         }
     }
 
@@ -410,7 +416,13 @@ struct Speech<'a> {
 }
 
 /// Gives a payload to whoever understands it.
-fn listen(entry: &mut Entry, speech: &Speech<'_>, dialogue: &mut Dialogue, draft: &mut Delivery) {
+fn listen(
+    observed: Observed<'_>,
+    speech: &Speech<'_>,
+    dialogue: &mut Dialogue,
+    draft: &mut Delivery,
+) {
+    let Observed { entry, room, .. } = observed;
     let Speech { frame, observation, clock } = speech;
     let start = usize::from(observation.payload_at);
     let end = frame.bytes.len().min(start + observation.payload_bytes as usize);
@@ -420,7 +432,7 @@ fn listen(entry: &mut Entry, speech: &Speech<'_>, dialogue: &mut Dialogue, draft
         // Over TCP a message has its length before it (RFC 1035 section 4.2.2).
         let message = if key.ip_proto == protocol::TCP { payload.get(2..) } else { Some(payload) };
         let Some(message) = message.and_then(names::dns::message) else { return };
-        entry.names.get_or_insert_default().service = Some("dns");
+        entry.speaks("dns", room);
         let (low, high) = (key.low.ip(key.ip_version), key.high.ip(key.ip_version));
         let forward = observation.has(Observation::FORWARD);
         let (from, to) = if forward { (low, high) } else { (high, low) };
@@ -430,6 +442,6 @@ fn listen(entry: &mut Entry, speech: &Speech<'_>, dialogue: &mut Dialogue, draft
     } else if entry.wants_names()
         && let Some(hint) = names::of_tcp(payload)
     {
-        entry.learn(hint);
+        entry.learn(hint, room);
     }
 }

@@ -6,7 +6,7 @@ use schemas::ledger::LedgerRow;
 use schemas::reject::Reject;
 
 use crate::block::{Seen, Time};
-use crate::flow::Open;
+use crate::flow::{Acknowledged, Open};
 use crate::observation::Observation;
 use crate::record::{count, micros};
 use crate::watch::{Note, Watch};
@@ -28,6 +28,10 @@ pub struct Tally {
     pub length_exceeds_frame: u64,
     /// Frames longer than the interface can carry.
     pub super_frames: u64,
+    /// TCP acknowledgements compared with the data seen.
+    pub tcp_acks: u64,
+    /// Of these, those of data not seen.
+    pub tcp_ack_gaps: u64,
     /// When the frames of the interval came, those of other lanes too: a lane without any has an interval all the same.
     pub time: Time,
 }
@@ -42,6 +46,8 @@ impl Default for Tally {
             ip_bytes: 0,
             length_exceeds_frame: 0,
             super_frames: 0,
+            tcp_acks: 0,
+            tcp_ack_gaps: 0,
             time: Time::NONE,
         }
     }
@@ -66,6 +72,12 @@ impl Tally {
     pub fn accept(&mut self, observation: &Observation) {
         self.ip_bytes += u64::from(observation.ip_bytes);
         self.length_exceeds_frame += u64::from(observation.has(Observation::EXCEEDS_FRAME));
+    }
+
+    /// Counts what an acknowledgement showed.
+    pub fn acknowledge(&mut self, acknowledged: Acknowledged) {
+        self.tcp_acks += u64::from(acknowledged.compared);
+        self.tcp_ack_gaps += u64::from(acknowledged.missed > 0);
     }
 }
 
@@ -231,8 +243,8 @@ impl Account {
             filtered: (!self.kernel_filters).then(|| count(filtered.packets)),
             wire_filtered: (!self.kernel_filters).then(|| count(filtered.wire_bytes)),
             super_frames: end.watch.map(|_| count(end.tally.super_frames)),
-            tcp_acks: None,
-            tcp_ack_gaps: None,
+            tcp_acks: Some(count(end.tally.tcp_acks)),
+            tcp_ack_gaps: Some(count(end.tally.tcp_ack_gaps)),
             length_exceeds_frame: count(end.tally.length_exceeds_frame),
             wire_bytes: count(seen.wire_bytes),
             wire_open_start: count(before.wire_bytes),

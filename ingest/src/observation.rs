@@ -39,6 +39,15 @@ impl Observation {
     }
 }
 
+/// Numbers of a TCP segment (RFC 9293 section 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sequence {
+    /// Sequence number.
+    pub number: u32,
+    /// Acknowledgement number; counts where the ACK flag is set.
+    pub acknowledged: u32,
+}
+
 /// TCP flag bits (RFC 9293 section 3.1).
 pub mod tcp {
     /// No more data from the sender.

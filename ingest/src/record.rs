@@ -86,7 +86,7 @@ impl RowStyle {
                 protocol::UDP | protocol::UDP_LITE => entry.state.udp_word(initiator.end),
                 _ => "OTH",
             },
-            initiator_evidence: initiator.evidence,
+            initiator_evidence: initiator.evidence.word(),
             flow_end_reason: reason.word(),
             service: names.service,
             server_name: names.server_name,
@@ -103,7 +103,7 @@ impl RowStyle {
             direction: self.inside.direction(src_ip, dst_ip),
             dscp: first.dscp,
             fragments: count(entry.fragments),
-            missed_bytes: None,
+            missed_bytes: entry.gaps.has_compared().then(|| count(entry.missed_bytes)),
             sampling_rate: 1,
         }
     }
@@ -128,7 +128,7 @@ struct FirstPacket {
 impl FirstPacket {
     fn of(entry: &Entry, src_is_first: bool) -> Self {
         let Some(detail) = &entry.detail else { return Self::default() };
-        let link = &detail.link;
+        let (link, tunnel) = (&detail.link, detail.tunnel.as_deref());
         let (sender, receiver) = (link.source_mac.map(Mac), link.target_mac.map(Mac));
         let (src_mac, dst_mac) = if src_is_first { (sender, receiver) } else { (receiver, sender) };
         Self {
@@ -139,10 +139,10 @@ impl FirstPacket {
             src_mac,
             dst_mac,
             dscp: Some(i32::from(detail.dscp)),
-            tunnel_type: detail.tunnel.map(|tunnel| tunnel.kind),
-            tunnel_id: detail.tunnel.and_then(|tunnel| tunnel.id).map(i64::from),
-            tunnel_src_ip: detail.tunnel.map(|tunnel| address(tunnel.from, tunnel.version)),
-            tunnel_dst_ip: detail.tunnel.map(|tunnel| address(tunnel.to, tunnel.version)),
+            tunnel_type: tunnel.map(|tunnel| tunnel.kind),
+            tunnel_id: tunnel.and_then(|tunnel| tunnel.id).map(i64::from),
+            tunnel_src_ip: tunnel.map(|tunnel| address(tunnel.from, tunnel.version)),
+            tunnel_dst_ip: tunnel.map(|tunnel| address(tunnel.to, tunnel.version)),
         }
     }
 }

@@ -9,6 +9,7 @@ use ingest::{IngestArgs, Prefix};
 
 use crate::cli::exit::{Done, usage};
 
+pub(crate) use ingest::doctor::{DoctorArgs, run as examine};
 pub(crate) use ingest::source::synthetic::{INSIDE, Plan, TruthFlow};
 
 /// The probe's own arguments; both programs share one definition.

@@ -5,6 +5,7 @@
 mod catalog;
 mod demo;
 mod describe;
+mod doctor;
 mod engine;
 mod exit;
 mod ingest;
@@ -40,6 +41,8 @@ struct Cli {
 enum Command {
     /// Turn packets into flows, losing count of none
     Ingest(Box<ingest::Args>),
+    /// Look for what would lose packets on an interface, and say what to type
+    Doctor(Box<doctor::Args>),
     /// Ask a store, or a capture, in SQL
     Sql(sql::Args),
     /// Write the report of a day: a page, JSON and CSV
@@ -69,6 +72,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<exit::Done> {
     match command {
         Command::Ingest(args) => ingest::run(&args),
+        Command::Doctor(args) => Ok(doctor::run(&args)),
         Command::Sql(args) => sql::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Store(command) => store::run(&command),

@@ -14,8 +14,11 @@ use crate::config::{IngestArgs, SourceKind};
 pub(crate) fn check(args: &IngestArgs) -> Vec<String> {
     let mut problems = Vec::new();
     problems.extend(check_sensor(&args.settings().sensor).err().map(|error| error.to_string()));
-    problems.extend(store(&args.store));
-    problems.extend(args.read.iter().filter_map(|path| unreadable(path)));
+    problems.extend(store_problem(&args.store));
+    match args.captures_and_filter() {
+        Ok((captures, _)) => problems.extend(captures.iter().filter_map(|path| unreadable(path))),
+        Err(error) => problems.push(error.to_string()),
+    }
     if let Some(name) = &args.live.interface {
         problems.extend(interface(name));
         problems.extend(rights(args.live.source));
@@ -29,10 +32,11 @@ pub(crate) fn check(args: &IngestArgs) -> Vec<String> {
 }
 
 /// A store that is there must be one, and one that is not must be possible; both writable.
-fn store(path: &Path) -> Option<String> {
+pub(crate) fn store_problem(path: &Path) -> Option<String> {
     let is_empty = || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    let name = path.display();
     if path.exists() && !is_empty() && Store::open(path).is_err() {
-        return Some(format!("store {path:?} is neither empty nor a store; name another folder"));
+        return Some(format!("store {name} is neither empty nor a store; name another folder"));
     }
     let mut folder: PathBuf = path.to_owned();
     while !folder.exists() {
@@ -42,14 +46,16 @@ fn store(path: &Path) -> Option<String> {
         }
     }
     let usable = access(&folder, AccessFlags::W_OK | AccessFlags::X_OK);
-    usable.err().map(|error| format!("store {path:?} cannot be written ({folder:?}: {error})"))
+    usable
+        .err()
+        .map(|error| format!("store {name} cannot be written ({}: {error})", folder.display()))
 }
 
 fn unreadable(path: &Path) -> Option<String> {
     if path.as_os_str() == "-" {
         return None;
     }
-    File::open(path).err().map(|error| format!("could not open {path:?}: {error}"))
+    File::open(path).err().map(|error| format!("could not open {}: {error}", path.display()))
 }
 
 fn interface(name: &str) -> Option<String> {

@@ -19,6 +19,11 @@ pub fn typed() -> Vec<OsString> {
     std::env::args_os().collect()
 }
 
+/// Whether to use colours on an output: only a terminal, and not where the environment says `NO_COLOR`.
+pub(crate) fn wants_colour(is_terminal: bool) -> bool {
+    is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Name of the variable of an option.
 pub(crate) fn variable_of(name: &str) -> String {
     format!("{PREFIX}{}", name.to_ascii_uppercase().replace('-', "_"))

@@ -15,18 +15,18 @@ const FILE_MAX: u64 = 1 << 20;
 
 /// Reads a file; all that is wrong with it goes to `problems`.
 pub(crate) fn read(path: &Path, options: &Options, problems: &mut Vec<String>) -> Vec<Given> {
-    let mut text = String::new();
+    let (name, mut text) = (path.display(), String::new());
     let taken = File::open(path).and_then(|file| file.take(FILE_MAX + 1).read_to_string(&mut text));
     match taken {
         Err(error) => {
-            problems.push(format!("could not read --config {path:?}: {error}"));
+            problems.push(format!("could not read --config {name}: {error}"));
             Vec::new()
         }
         Ok(octets) if octets as u64 > FILE_MAX => {
-            problems.push(format!("--config {path:?} is longer than 1 MiB: no file of settings"));
+            problems.push(format!("--config {name} is longer than 1 MiB: no file of settings"));
             Vec::new()
         }
-        Ok(_) => parse(&path.display().to_string(), &text, options, problems),
+        Ok(_) => parse(&name.to_string(), &text, options, problems),
     }
 }
 

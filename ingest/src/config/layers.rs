@@ -8,7 +8,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use crate::config::option::{Given, Kind, Options, kind_of, name_of};
-use crate::config::{environment, file};
+use crate::config::{begins_filter, environment, file};
 
 /// All that is wrong with the settings of file and environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +43,11 @@ impl Layers {
         let by_file = config_path(&matches, variables)
             .map(|path| file::read(&path, &options, &mut problems))
             .unwrap_or_default();
-        let typed_names: Vec<String> =
+        let mut typed_names: Vec<String> =
             options.each().filter(|arg| is_typed(&matches, arg)).map(name_of).collect();
+        if has_swallowed_filter(&matches) {
+            typed_names.push("filter".to_owned());
+        }
         let mut given: Vec<Given> = Vec::new();
         for layer in [by_variable, by_file] {
             let above: Vec<String> = typed_names
@@ -103,6 +106,12 @@ impl Layers {
 pub(crate) fn is_typed(matches: &ArgMatches, arg: &clap::Arg) -> bool {
     matches.try_contains_id(arg.get_id().as_str()).unwrap_or_default()
         && matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
+}
+
+/// Whether a filter was typed behind the captures, whose option takes it for more of them.
+fn has_swallowed_filter(matches: &ArgMatches) -> bool {
+    let typed = matches.try_get_many::<PathBuf>("read").ok().flatten();
+    typed.into_iter().flatten().skip(1).any(|path| begins_filter(path))
 }
 
 fn config_path(matches: &ArgMatches, variables: &[(String, OsString)]) -> Option<PathBuf> {

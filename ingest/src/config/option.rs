@@ -123,7 +123,7 @@ impl Options {
             error.kind(),
             ErrorKind::MissingRequiredArgument | ErrorKind::ArgumentConflict
         );
-        (!is_about_others).then(|| format!("{name} = {value:?}: {}", reason(&error)))
+        (!is_about_others).then(|| format!("{name} = {}: {}", value.display(), reason(&error)))
     }
 }
 

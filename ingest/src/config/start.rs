@@ -60,9 +60,12 @@ fn interfaces() -> String {
         ];
         let states: Vec<&str> =
             states.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect();
-        let addresses: String = interface.ips.iter().map(|ip| format!(" {ip}")).collect();
+        let mut addresses = String::new();
+        for address in &interface.ips {
+            // Writing to a string does not fail.
+            let _ = write!(addresses, " {address}");
+        }
         let (name, states) = (&interface.name, states.join(", "));
-        // Writing to a string does not fail.
         let _ = writeln!(text, "{}.{name} [{states}]{addresses}", number + 1);
     }
     text

@@ -16,7 +16,7 @@ use schemas::reject::Reject;
 
 use crate::flow::{Endpoint, Ends, FlowKey, host_pair_hash};
 use crate::frame::Frame;
-use crate::observation::Observation;
+use crate::observation::{Observation, Sequence};
 
 /// What a frame turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Decoded {
     pub observation: Observation,
     /// The datagram it is a piece of.
     pub fragment: Option<Fragment>,
+    /// Numbers of a TCP segment.
+    pub sequence: Option<Sequence>,
 }
 
 /// A tunnel that was opened.
@@ -116,11 +118,11 @@ pub fn decode(frame: &Frame<'_>) -> Result<Decoded, Reject> {
         payload_bytes: transport.payload_octets,
         payload_at: if captured { u16::try_from(transport.payload_at).unwrap_or(0) } else { 0 },
     };
-    Ok(Decoded { observation, fragment: net.fragment })
+    Ok(Decoded { observation, fragment: net.fragment, sequence: transport.sequence })
 }
 
 /// What only the first packet of a flow is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detail {
     /// What lies before the IP header.
     pub link: Link,
@@ -128,8 +130,8 @@ pub struct Detail {
     pub dscp: u8,
     /// ICMP type and code.
     pub icmp: Option<(u8, u8)>,
-    /// Outermost tunnel.
-    pub tunnel: Option<Tunnel>,
+    /// Outermost tunnel; apart, for few flows are in one and the table holds many.
+    pub tunnel: Option<Box<Tunnel>>,
 }
 
 /// The details of a frame that [`decode`] has accepted.
@@ -141,7 +143,7 @@ pub fn detail(frame: &Frame<'_>) -> Option<Detail> {
     } else {
         None
     };
-    Some(Detail { link, dscp: net.dscp, icmp, tunnel })
+    Some(Detail { link, dscp: net.dscp, icmp, tunnel: tunnel.map(Box::new) })
 }
 
 /// Hash of the two innermost hosts of a frame; what has none goes where 0 goes.

@@ -1,8 +1,9 @@
 //! Ports, flags and payload of TCP, UDP, UDP-Lite, SCTP, DCCP and ICMP.
 
-use crate::decode::bytes::{be16, u8_at};
+use crate::decode::bytes::{be16, be32, u8_at};
 use crate::decode::net::Net;
 use crate::decode::protocol;
+use crate::observation::Sequence;
 
 /// What the transport header says, as far as it was captured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub(crate) struct Transport {
     pub(crate) to_port: u16,
     /// TCP flags.
     pub(crate) tcp_flags: u8,
+    /// TCP numbers, where flags and length of the header were captured too.
+    pub(crate) sequence: Option<Sequence>,
     /// Octets after the transport header, as the headers say.
     pub(crate) payload_octets: u32,
     /// Where they begin in the frame.
@@ -33,10 +36,15 @@ pub(crate) fn parse(bytes: &[u8], net: &Net) -> Transport {
     if ip_payload < 4 {
         return none;
     }
-    let mut tcp_flags = 0;
+    let (mut tcp_flags, mut sequence) = (0, None);
     let header = match net.protocol {
         protocol::TCP => {
-            tcp_flags = u8_at(bytes, at + 13).unwrap_or(0);
+            if let Some(flags) = u8_at(bytes, at + 13) {
+                tcp_flags = flags;
+                sequence = be32(bytes, at + 4)
+                    .zip(be32(bytes, at + 8))
+                    .map(|(number, acknowledged)| Sequence { number, acknowledged });
+            }
             u32::from(u8_at(bytes, at + 12).map_or(5, |octet| octet >> 4).max(5)) * 4
         }
         protocol::UDP | protocol::UDP_LITE => 8,
@@ -47,6 +55,7 @@ pub(crate) fn parse(bytes: &[u8], net: &Net) -> Transport {
         from_port,
         to_port,
         tcp_flags,
+        sequence,
         payload_octets: ip_payload.saturating_sub(header),
         payload_at: at + header as usize,
     }

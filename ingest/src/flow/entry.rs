@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::decode::{Detail, protocol};
-use crate::flow::{End, FlowKey, Initiator, State};
+use crate::flow::room::allocated;
+use crate::flow::{Acknowledged, End, FlowKey, Gaps, Initiator, NameRoom, State};
 use crate::hint::Hint;
-use crate::observation::Observation;
+use crate::observation::{Observation, Sequence};
 
 /// Names kept besides the first.
 const FURTHER_NAMES_MAX: usize = 8;
@@ -60,6 +61,16 @@ impl Names {
         }
     }
 
+    /// Octets that hang on it.
+    fn octets(&self) -> usize {
+        let texts = [&self.server_name, &self.alpn, &self.user_agent].into_iter().flatten();
+        let list = match self.further.capacity() {
+            0 => 0,
+            names => allocated(names * size_of::<Arc<str>>()),
+        };
+        list + texts.chain(&self.further).map(|text| text_octets(Some(text))).sum::<usize>()
+    }
+
     /// Takes in what a payload said.
     pub fn learn(&mut self, hint: Hint) {
         match hint {
@@ -104,10 +115,14 @@ pub struct Entry {
     pub low: Side,
     /// Counters of the higher end.
     pub high: Side,
+    /// How far each end's data was seen.
+    pub gaps: Gaps,
     /// Original length of the frames.
     pub wire_bytes: u64,
     /// Fragments.
     pub fragments: u64,
+    /// Octets acknowledged and not seen.
+    pub missed_bytes: u64,
     /// Its hash under the table's seed.
     pub hash: u64,
     /// Time of the flow's first packet.
@@ -115,7 +130,7 @@ pub struct Entry {
     /// Names, once there are any.
     pub names: Option<Box<Names>>,
     /// Link layer, DSCP, ICMP and tunnel of the first packet.
-    pub detail: Option<Box<Detail>>,
+    pub detail: Option<Detail>,
     /// Records made so far.
     pub part: i32,
     /// Decided when the first record is made.
@@ -133,6 +148,8 @@ impl Entry {
             high: Side::default(),
             wire_bytes: 0,
             fragments: 0,
+            gaps: Gaps::default(),
+            missed_bytes: 0,
             born_ns: observation.ts_ns,
             start_ns: i64::MAX,
             end_ns: i64::MIN,
@@ -149,8 +166,13 @@ impl Entry {
         }
     }
 
-    /// Adds a packet.
-    pub fn observe(&mut self, observation: &Observation, clock: i64) {
+    /// Adds a packet, with its numbers where it is TCP.
+    pub fn observe(
+        &mut self,
+        observation: &Observation,
+        sequence: Option<Sequence>,
+        clock: i64,
+    ) -> Acknowledged {
         let from = End::sender(observation.has(Observation::FORWARD));
         let side = match from {
             End::Low => &mut self.low,
@@ -170,6 +192,12 @@ impl Entry {
         if self.closed_clock == i64::MAX && self.state.is_closed() {
             self.closed_clock = clock;
         }
+        if self.key.ip_proto != protocol::TCP {
+            return Acknowledged::default();
+        }
+        let acknowledged = self.gaps.observe(observation, sequence);
+        self.missed_bytes += u64::from(acknowledged.missed);
+        acknowledged
     }
 
     /// Packets since the last record.
@@ -188,6 +216,7 @@ impl Entry {
         self.high = Side::default();
         self.wire_bytes = 0;
         self.fragments = 0;
+        self.missed_bytes = 0;
         self.start_ns = i64::MAX;
         self.end_ns = i64::MIN;
         self.part_clock = i64::MAX;
@@ -208,8 +237,50 @@ impl Entry {
         true
     }
 
-    /// Takes in what a payload said.
-    pub fn learn(&mut self, hint: Hint) {
-        self.names.get_or_insert_default().learn(hint);
+    /// Octets that the names take.
+    pub fn name_octets(&self) -> usize {
+        self.names.as_ref().map_or(0, |names| allocated(size_of::<Names>()) + names.octets())
     }
+
+    /// Takes in what a payload said, if there is room.
+    pub fn learn(&mut self, hint: Hint, room: &mut NameRoom) {
+        self.change_names(octets_of(&hint), room, |names| names.learn(hint));
+    }
+
+    /// Takes note of the protocol spoken, if there is room.
+    pub fn speaks(&mut self, service: &'static str, room: &mut NameRoom) {
+        if self.names.as_ref().is_none_or(|names| names.service.is_none()) {
+            self.change_names(0, room, |names| names.service = Some(service));
+        }
+    }
+
+    /// Room is taken for all that may come, and what was not needed is given back.
+    fn change_names(
+        &mut self,
+        octets: usize,
+        room: &mut NameRoom,
+        change: impl FnOnce(&mut Names),
+    ) {
+        let before = self.name_octets();
+        let taken = octets + if before == 0 { allocated(size_of::<Names>()) } else { 0 };
+        if room.take(taken) {
+            change(self.names.get_or_insert_default());
+            room.give_back(taken.saturating_sub(self.name_octets() - before));
+        }
+    }
+}
+
+/// Octets that a text takes.
+fn text_octets(text: Option<&Arc<str>>) -> usize {
+    text.map_or(0, |text| allocated(2 * size_of::<usize>() + text.len()))
+}
+
+/// Octets that a hint may add to the names of a flow: its texts, and the list of further names.
+fn octets_of(hint: &Hint) -> usize {
+    let (name, other) = match hint {
+        Hint::Tls(hello) => (hello.server_name.as_ref(), hello.alpn.as_ref()),
+        Hint::Http(request) => (request.host.as_ref(), request.user_agent.as_ref()),
+    };
+    let list = allocated(FURTHER_NAMES_MAX * size_of::<Arc<str>>());
+    text_octets(name) + text_octets(other) + list
 }

@@ -16,7 +16,7 @@ const HELD_MAX: usize = 16_384;
 const REMEMBER_NS: i64 = 30_000_000_000;
 
 /// A packet that waits, with what its frame said.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Held {
     /// The packet; its key has no ports.
     pub observation: Observation,

@@ -2,14 +2,21 @@
 
 mod entry;
 mod fragment;
+mod gap;
 mod key;
+mod limits;
+mod queue;
+mod room;
 mod state;
 mod table;
 mod wheel;
 
 pub use entry::{Entry, Names, Side};
 pub use fragment::{FragmentTable, Held, Matched};
+pub use gap::{Acknowledged, Gaps};
 pub use key::{Endpoint, Ends, FlowKey, host_pair_hash};
-pub use state::{End, Initiator, State};
-pub use table::{Arrival, Export, FlowTable, Limits, Open, Reason};
+pub use limits::{Limits, Reason};
+pub use room::NameRoom;
+pub use state::{End, Evidence, Initiator, State};
+pub use table::{Arrival, Export, FlowTable, Observed, Open};
 pub use wheel::TICK_NS;

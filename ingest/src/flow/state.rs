@@ -32,13 +32,38 @@ impl End {
     }
 }
 
+/// What shows who began a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// Only one end sent a SYN.
+    Syn,
+    /// Only one end sent a SYN-ACK.
+    SynAck,
+    /// Only one port is a service's.
+    Port,
+    /// Nothing better.
+    FirstSeen,
+}
+
+impl Evidence {
+    /// Word of the column `initiator_evidence`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Syn => "syn",
+            Self::SynAck => "syn_ack",
+            Self::Port => "port",
+            Self::FirstSeen => "first_seen",
+        }
+    }
+}
+
 /// Who began a flow, and how that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Initiator {
     /// The end that is `src`.
     pub end: End,
-    /// Word of the column `initiator_evidence`.
-    pub evidence: &'static str,
+    /// What shows it.
+    pub evidence: Evidence,
 }
 
 const ACTIVE: u16 = 1;
@@ -99,16 +124,16 @@ impl State {
                 (false, true) => Some(Initiator { end: End::High, evidence }),
                 _ => None,
             };
-        if let Some(found) = by_flag(SYN, "syn") {
+        if let Some(found) = by_flag(SYN, Evidence::Syn) {
             return found;
         }
-        if let Some(found) = by_flag(SYN_ACK, "syn_ack") {
+        if let Some(found) = by_flag(SYN_ACK, Evidence::SynAck) {
             return Initiator { end: found.end.other(), evidence: found.evidence };
         }
         match (is_service_port(low_port), is_service_port(high_port)) {
-            (true, false) => Initiator { end: End::High, evidence: "port" },
-            (false, true) => Initiator { end: End::Low, evidence: "port" },
-            _ => Initiator { end: self.first, evidence: "first_seen" },
+            (true, false) => Initiator { end: End::High, evidence: Evidence::Port },
+            (false, true) => Initiator { end: End::Low, evidence: Evidence::Port },
+            _ => Initiator { end: self.first, evidence: Evidence::FirstSeen },
         }
     }
 
@@ -250,7 +275,11 @@ mod tests {
         ];
         for (script, low, high, end, evidence) in cases {
             let found = play(script).initiator(low, high);
-            assert_eq!((found.end, found.evidence), (end, evidence), "{script} {low} {high}");
+            assert_eq!(
+                (found.end, found.evidence.word()),
+                (end, evidence),
+                "{script} {low} {high}"
+            );
         }
     }
 }

@@ -1,49 +1,86 @@
-//! When to look at a flow again: buckets of a second, so that a packet costs no timer.
+//! When to look at a flow again: buckets of a quarter of a second, so that a packet costs no timer.
 //!
 //! A flow is in one bucket at a time. When its bucket is due and the flow is not, it moves to the bucket of its real deadline.
 
 use std::collections::BTreeMap;
 
-/// Length of a bucket.
-pub const TICK_NS: i64 = 1_000_000_000;
+use crate::flow::queue::{Links, Queue};
 
-/// A flow in the slab, and which of the flows that ever lay there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ticket {
-    /// Place in the slab.
-    pub slot: u32,
-    /// Use count of the place.
-    pub generation: u32,
-}
+/// Length of a bucket: a flow is cut at most so long after its deadline, and a tick.
+pub const TICK_NS: i64 = 250_000_000;
 
-/// Tickets by the second in which they are due.
+/// Places in the slab by the tick in which they are due.
 #[derive(Debug, Default)]
 pub(super) struct Wheel {
-    buckets: BTreeMap<i64, Vec<Ticket>>,
+    buckets: BTreeMap<i64, Queue>,
+    links: Links,
+    ticks: Vec<i64>,
 }
 
 impl Wheel {
-    /// Files a ticket under its deadline.
-    pub(super) fn file(&mut self, deadline_ns: i64, ticket: Ticket) {
-        // One bucket later than the deadline's own, so that when it comes up the deadline has passed.
-        let tick = (deadline_ns / TICK_NS).saturating_add(1);
-        self.buckets.entry(tick).or_default().push(ticket);
-    }
+    /// Octets for each place.
+    pub(super) const OCTETS: usize = Links::OCTETS + size_of::<i64>();
+    /// Octets for each bucket: key and queue, in nodes that may be half empty.
+    pub(super) const BUCKET_OCTETS: usize = 4 * (size_of::<i64>() + size_of::<Queue>());
 
-    /// The tickets due at a time, earliest bucket first.
-    pub(super) fn due(&mut self, clock_ns: i64) -> Option<Vec<Ticket>> {
-        let first = self.buckets.first_entry()?;
-        (*first.key() <= clock_ns / TICK_NS).then(|| first.remove())
-    }
-
-    /// Takes up to `count` tickets from the earliest bucket.
-    pub(super) fn earliest(&mut self, count: usize) -> Vec<Ticket> {
-        let Some(mut first) = self.buckets.first_entry() else { return Vec::new() };
-        let bucket = first.get_mut();
-        let taken = bucket.split_off(bucket.len().saturating_sub(count));
-        if bucket.is_empty() {
-            first.remove();
+    /// Room for as many places without a move.
+    pub(super) fn with_capacity(places: usize) -> Self {
+        Self {
+            buckets: BTreeMap::new(),
+            links: Links::with_capacity(places),
+            ticks: Vec::with_capacity(places),
         }
-        taken
+    }
+
+    /// One bucket later than the deadline's own, so that when it comes up the deadline has passed.
+    fn tick(deadline_ns: i64) -> i64 {
+        deadline_ns.div_euclid(TICK_NS).saturating_add(1)
+    }
+
+    /// Files a place under its deadline, wherever it was before.
+    pub(super) fn file(&mut self, deadline_ns: i64, place: u32) {
+        self.leave(place);
+        let tick = Self::tick(deadline_ns);
+        if place as usize >= self.ticks.len() {
+            self.ticks.resize(place as usize + 1, tick);
+        }
+        if let Some(filed) = self.ticks.get_mut(place as usize) {
+            *filed = tick;
+        }
+        self.links.push(self.buckets.entry(tick).or_insert(Queue::EMPTY), place);
+    }
+
+    /// Takes a place out.
+    pub(super) fn leave(&mut self, place: u32) {
+        let Some(tick) = self.ticks.get(place as usize) else { return };
+        let Some(bucket) = self.buckets.get_mut(tick) else { return };
+        self.links.leave(bucket, place);
+        if bucket.first().is_none() {
+            self.buckets.remove(tick);
+        }
+    }
+
+    /// Takes out a place that is due at a time, of the earliest bucket.
+    pub(super) fn due(&mut self, clock_ns: i64) -> Option<u32> {
+        let mut earliest = self.buckets.first_entry()?;
+        if *earliest.key() > clock_ns.div_euclid(TICK_NS) {
+            return None;
+        }
+        let place = self.links.pop(earliest.get_mut());
+        if earliest.get().first().is_none() {
+            earliest.remove();
+        }
+        place
+    }
+
+    /// Up to `count` places of the earliest bucket; they stay in it.
+    pub(super) fn earliest(&self, count: usize) -> impl Iterator<Item = u32> {
+        let first = self.buckets.first_key_value().and_then(|(_, bucket)| bucket.first());
+        std::iter::successors(first, |&place| self.links.after(place)).take(count)
+    }
+
+    /// Whether a deadline belongs in a later bucket than the one a place lies in.
+    pub(super) fn is_early(&self, deadline_ns: i64, place: u32) -> bool {
+        self.ticks.get(place as usize).is_some_and(|&tick| tick < Self::tick(deadline_ns))
     }
 }

@@ -291,6 +291,8 @@ fn conditional(source: SourceKind) -> Result<Rules, BackendError> {
     };
     let mut sockets = each(0, families)?;
     sockets.push(rule(&[is(0, libc::AF_NETLINK)?, is(2, libc::NETLINK_ROUTE)?])?);
+    // Of no use but to ask for the number of an interface, as C libraries do: it cannot be connected.
+    sockets.push(rule(&[is(0, libc::AF_UNIX)?, masked(1, 0xf, libc::SOCK_DGRAM)?])?);
     let mut questions = Vec::new();
     for question in QUESTIONS {
         // Requests have 32 bits; libc's type for them differs by C library.
@@ -355,4 +357,113 @@ fn compile(
 ) -> Result<BpfProgram, BackendError> {
     let processor = TargetArch::try_from(PROCESSOR)?;
     SeccompFilter::new(calls, otherwise, matched, processor)?.try_into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
+    const KILL: u32 = libc::SECCOMP_RET_KILL_PROCESS;
+    const EPERM: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned();
+    const ENOSYS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned();
+    /// `AUDIT_ARCH_X86_64`, `AUDIT_ARCH_AARCH64` of linux/audit.h.
+    const ARCHITECTURE: u32 = if cfg!(target_arch = "x86_64") { 0xc000_003e } else { 0xc000_00b7 };
+
+    /// Runs a filter on a call, as the kernel would: loads of 32 bits, one mask, jumps, an answer.
+    fn answer(program: &BpfProgram, data: &[u32]) -> u32 {
+        let (mut at, mut value) = (0, 0);
+        loop {
+            let step = &program[at];
+            at += 1;
+            let jump = |is: bool| usize::from(if is { step.jt } else { step.jf });
+            match step.code {
+                0x20 => value = data[step.k as usize / 4],
+                0x54 => value &= step.k,
+                0x05 => at += step.k as usize,
+                0x15 => at += jump(value == step.k),
+                0x25 => at += jump(value > step.k),
+                0x35 => at += jump(value >= step.k),
+                0x06 => return step.k,
+                other => panic!("instruction {other:#x}"),
+            }
+        }
+    }
+
+    /// The strictest answer of all filters: the smallest action, as the kernel orders them.
+    fn verdict(source: SourceKind, call: c_long, arguments: &[u64]) -> u32 {
+        let mut data = vec![u32::try_from(call).unwrap(), ARCHITECTURE, 0, 0];
+        for place in 0..6 {
+            let argument = arguments.get(place).copied().unwrap_or_default();
+            data.extend([(argument & 0xffff_ffff) as u32, (argument >> 32) as u32]);
+        }
+        let programs = [deadly(source), no_clone3(), allowed(source)].map(Result::unwrap);
+        let answers = programs.iter().map(|program| answer(program, &data));
+        answers.min_by_key(|answer| (answer & 0xffff_0000).cast_signed()).unwrap()
+    }
+
+    fn arguments(values: &[libc::c_int]) -> Vec<u64> {
+        values.iter().map(|value| u64::from(value.cast_unsigned())).collect()
+    }
+
+    #[test]
+    fn programs_and_the_kernel_are_deadly_bpf_only_where_it_is_not_needed() {
+        let (ring, xdp) = (SourceKind::Ring, SourceKind::Xdp);
+        for call in [libc::SYS_ptrace, libc::SYS_execve, libc::SYS_mount, libc::SYS_init_module] {
+            assert_eq!(verdict(ring, call, &[]), KILL, "{call}");
+            assert_eq!(verdict(xdp, call, &[]), KILL, "{call}");
+        }
+        assert_eq!(
+            (verdict(ring, libc::SYS_bpf, &[]), verdict(xdp, libc::SYS_bpf, &[])),
+            (KILL, ALLOW)
+        );
+    }
+
+    #[test]
+    fn what_is_on_no_list_fails() {
+        for call in
+            [libc::SYS_connect, libc::SYS_listen, libc::SYS_setresuid, libc::SYS_kill, 9_999]
+        {
+            assert_eq!(verdict(SourceKind::Ring, call, &[]), EPERM, "{call}");
+        }
+        for call in [libc::SYS_fsync, libc::SYS_futex, libc::SYS_renameat2, libc::SYS_accept4] {
+            assert_eq!(verdict(SourceKind::Ring, call, &[]), ALLOW, "{call}");
+        }
+    }
+
+    #[test]
+    fn arguments_decide() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        let (read, code) = (libc::PROT_READ | libc::PROT_WRITE, libc::PROT_READ | libc::PROT_EXEC);
+        let cases = [
+            (libc::SYS_mmap, vec![0, 4096, read], ALLOW),
+            (libc::SYS_mmap, vec![0, 4096, code], EPERM),
+            (libc::SYS_mprotect, vec![0, 4096, code], EPERM),
+            (libc::SYS_clone, vec![libc::CLONE_VM | libc::CLONE_THREAD], ALLOW),
+            (libc::SYS_clone, vec![libc::CLONE_VM | libc::CLONE_VFORK], EPERM),
+            (libc::SYS_clone3, vec![], ENOSYS),
+            (libc::SYS_tgkill, vec![own, own, libc::SIGABRT], ALLOW),
+            (libc::SYS_tgkill, vec![1, 1, libc::SIGABRT], EPERM),
+            (libc::SYS_socket, vec![libc::AF_PACKET, libc::SOCK_RAW, 0], ALLOW),
+            (libc::SYS_socket, vec![libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE], ALLOW),
+            (libc::SYS_socket, vec![libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_AUDIT], EPERM),
+            (libc::SYS_socket, vec![libc::AF_INET, libc::SOCK_STREAM, 0], EPERM),
+            (libc::SYS_socket, vec![libc::AF_INET, libc::SOCK_DGRAM, 0], EPERM),
+            (libc::SYS_socket, vec![libc::AF_UNIX, libc::SOCK_STREAM, 0], EPERM),
+            (libc::SYS_socket, vec![libc::AF_XDP, libc::SOCK_RAW, 0], EPERM),
+            (libc::SYS_prlimit64, vec![0, 7], ALLOW),
+            (libc::SYS_prlimit64, vec![1, 7], EPERM),
+            (libc::SYS_prctl, vec![libc::PR_SET_NAME], ALLOW),
+            (libc::SYS_prctl, vec![libc::PR_SET_DUMPABLE, 1], EPERM),
+        ];
+        for (call, values, wanted) in cases {
+            let found = verdict(SourceKind::Ring, call, &arguments(&values));
+            assert_eq!(found, wanted, "{call} {values:?}");
+        }
+        let xdp = arguments(&[libc::AF_XDP, libc::SOCK_RAW, 0]);
+        assert_eq!(verdict(SourceKind::Xdp, libc::SYS_socket, &xdp), ALLOW);
+        let window = [1, libc::TIOCGWINSZ];
+        assert_eq!(verdict(SourceKind::Ring, libc::SYS_ioctl, &window), ALLOW);
+        assert_eq!(verdict(SourceKind::Ring, libc::SYS_ioctl, &[1, libc::TIOCSTI]), EPERM);
+    }
 }

@@ -79,16 +79,16 @@ fn by_number(uid: Uid) -> Result<Identity, GuardError> {
     Ok(found.map_or_else(unnamed, Identity::of))
 }
 
-/// While still root: makes the store's folder, or hands one over that is root's own. Other people's folders are left as they are.
+/// Makes the store's folder. While still root, hands over one that is root's own; other people's folders are left as they are.
 pub(crate) fn prepare_store(identity: &Identity, store: &Path) -> Result<(), GuardError> {
-    if !geteuid().is_root() || identity.uid.is_root() {
-        return Ok(());
-    }
     let failed = |what, path: &Path| {
         let (path, user) = (path.to_owned(), identity.name.clone());
         move |source| GuardError::Store { what, path, user, source }
     };
     fs::create_dir_all(store).map_err(failed("make the folder", store))?;
+    if !geteuid().is_root() || identity.uid.is_root() {
+        return Ok(());
+    }
     let folder = fs::symlink_metadata(store).map_err(failed("look at", store))?;
     let is_empty = fs::read_dir(store).is_ok_and(|mut inside| inside.next().is_none());
     // Anything else is not known to be a store, and is not ours to give away.
@@ -159,9 +159,8 @@ pub(crate) fn check_store(identity: &Identity, store: &Path) -> Result<(), Guard
     for path in std::iter::once(store.to_owned()).chain(folders) {
         let rights = AccessFlags::R_OK | AccessFlags::W_OK | AccessFlags::X_OK;
         match access(&path, rights) {
-            Ok(()) => {}
-            // Made by the run itself, where it is its to make.
-            Err(Errno::ENOENT) if path == store => {}
+            // A run of another program may have cleared it meanwhile.
+            Ok(()) | Err(Errno::ENOENT) => {}
             Err(_) => {
                 let (user, store) = (identity.name.clone(), store.to_owned());
                 return Err(GuardError::NotWritable { user, path, store });

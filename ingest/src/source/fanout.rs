@@ -155,7 +155,7 @@ impl Draft {
 }
 
 /// The program; its result modulo the number of lanes is the lane.
-pub fn hosts() -> Vec<Instruction> {
+pub(crate) fn hosts() -> Vec<Instruction> {
     let mut draft = Draft::default();
     let [tags_end, ipv4, ipv6, pppoe, mpls, label_end, nobody] = [(); 7].map(|()| draft.label());
     draft.push(code::LOAD_X, 0);

@@ -11,7 +11,7 @@ mod pcapng;
 mod reader;
 mod ring;
 pub mod synthetic;
-mod sys;
+pub(crate) mod sys;
 mod tpacket;
 pub mod xdp;
 

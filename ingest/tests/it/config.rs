@@ -109,6 +109,11 @@ fn what_cannot_stand_beside_a_higher_word_gives_way() {
     assert_eq!(args.read, [Path::new("a.pcap"), Path::new("b.pcap")]);
     assert_eq!(args.live.interface, None);
     assert_eq!(args.filter.len(), 6);
+    // A filter behind captures replaces the file's, though -r takes it for more of them.
+    let args = Desk::new(ALL).args(&["-r", "a.pcap", "port", "53"], &[]);
+    let (captures, filter) = args.captures_and_filter().unwrap();
+    assert_eq!(captures, [Path::new("a.pcap")]);
+    assert!(filter.is_some() && args.filter.is_empty(), "{args:?}");
     let both = Desk::new("store = \"s\"\ninterface = \"eth0\"\nread = [\"a.pcap\"]\n");
     let problems = both.words(&[], &[]).unwrap_err();
     assert_eq!(problems.len(), 1);
@@ -231,13 +236,17 @@ fn check_and_list_touch_nothing() {
     assert!(!Path::new(&store).exists());
     let bad = probe(
         &["--config", file, "--check", "-i", "nowhere0", "--store", &folder, "--sensor", "a/b"],
-        &[("OUTFLOW_USER", "nobody-of-this-name")],
+        &[("OUTFLOW_USER", "nobody-of-this-name"), ("OUTFLOW_FILTER", "hsot 192.0.2.1")],
     );
     assert_eq!(bad.status.code(), Some(2));
     let told = String::from_utf8(bad.stderr).unwrap();
-    for part in
-        ["no interface \"nowhere0\"", "neither empty nor a store", "a/b", "nobody-of-this-name"]
-    {
+    for part in [
+        "no interface \"nowhere0\"",
+        "neither empty nor a store",
+        "hsot",
+        "a/b",
+        "nobody-of-this-name",
+    ] {
         assert_eq!(told.matches(part).count(), 1, "{part} in {told}");
     }
     let wrong = probe(&["--config", file, "--check", "-i", "lo"], &[("OUTFLOW_LANES", "999")]);

@@ -23,6 +23,7 @@ const EDGES: &[Exemption] = &[
     ("ingest/src/config.rs", "configuration: the number of processors is a default"),
     ("ingest/src/config/environment.rs", "configuration: the one reader of words and variables"),
     ("ingest/src/endpoint.rs", "the time limits of a connection, and of silence"),
+    ("ingest/src/screen.rs", "shows the numbers once a second"),
     (
         "ingest/src/source/xdp/mod.rs",
         "capture: AF_XDP gives no time, so a batch has that of its arrival",

@@ -2,6 +2,8 @@
 //!
 //! Everything that leaves this folder is safe to use whatever the caller does. One operation and one proof a block.
 
+pub(crate) mod ethtool;
+pub(crate) mod machine;
 pub(crate) mod ring;
 pub(crate) mod socket;
 pub(crate) mod xdp;

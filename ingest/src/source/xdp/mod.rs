@@ -119,6 +119,11 @@ impl XdpSource {
         self.running.mode
     }
 
+    /// Whether the interface takes VLAN tags out of frames, which are then lost; `None` where its driver does not say.
+    pub fn loses_tags(&self) -> Option<bool> {
+        self.device.takes_tags_out().ok()
+    }
+
     /// What the kernel has counted for each receive queue.
     pub fn statistics(&mut self) -> Vec<Statistics> {
         self.running.queues.iter_mut().map(Queue::count).collect()
@@ -275,6 +280,6 @@ mod tests {
         assert_eq!(chunks_for(0, 2048), 64);
         assert_eq!(chunks_for(3 << 20, 2048), 1024, "rounded down to a power of two");
         assert_eq!(chunks_for(usize::MAX, 4096), 1 << 19);
-        assert!(u64::from(chunks_for(usize::MAX, 4096)) * 4096 <= u64::from(u32::MAX));
+        assert!(chunks_for(usize::MAX, 4096).checked_mul(4096).is_some());
     }
 }

@@ -140,15 +140,19 @@ fn what_a_packet_costs() {
     let frames: Vec<Vec<u8>> = plan.frames().map(|frame| frame.bytes).take(2_000).collect();
     for text in ["host 10.0.0.1 and not port 22", "port 443", "vlan 7"] {
         let filter = Filter::parse(text).unwrap();
-        let (rounds, mut matching) = (2_000, 0u64);
-        let start = std::time::Instant::now();
-        for _ in 0..rounds {
-            for bytes in &frames {
-                let frame = std::hint::black_box(whole(bytes, LinkType::Ethernet));
-                matching += u64::from(filter.matches(&frame));
-            }
+        let (mut best, mut matching) = (u128::MAX, 0);
+        for _ in 0..500 {
+            let start = std::time::Instant::now();
+            matching = frames
+                .iter()
+                .filter(|bytes| {
+                    filter.matches(&std::hint::black_box(whole(bytes, LinkType::Ethernet)))
+                })
+                .count();
+            best = best.min(start.elapsed().as_nanos());
         }
-        let ns = start.elapsed().as_nanos() as u64 / (rounds * frames.len() as u64);
-        eprintln!("{text}: {ns} ns a packet, {matching} matched");
+        let tenths = best * 10 / frames.len() as u128;
+        let (ns, tenth) = (tenths / 10, tenths % 10);
+        eprintln!("{text}: {ns}.{tenth} ns a packet, {matching} of {} matched", frames.len());
     }
 }

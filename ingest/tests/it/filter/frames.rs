@@ -153,7 +153,7 @@ pub(crate) fn expression() -> impl Strategy<Value = String> {
                     if !text.is_empty() {
                         text.push_str(if is_and { " and " } else { " || " });
                     }
-                    text.push_str(&format!("({part})"));
+                    text.extend(["(", &part, ")"]);
                 }
                 text
             }),

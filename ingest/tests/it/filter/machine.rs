@@ -68,8 +68,9 @@ pub(crate) fn run(program: &[Instruction], packet: &Packet) -> u32 {
                 };
                 a = loaded;
             }
-            0x60 => a = memory[k as usize].expect("the kernel wants a store before"),
-            0x61 => x = memory[k as usize].expect("the kernel wants a store before"),
+            // The kernel wants a store before each load.
+            0x60 => a = memory[k as usize].unwrap(),
+            0x61 => x = memory[k as usize].unwrap(),
             0x80 => a = length,
             0x02 => memory[k as usize] = Some(a),
             0x03 => memory[k as usize] = Some(x),

@@ -2,6 +2,7 @@
 
 mod agree;
 mod frames;
+mod kernel;
 mod machine;
 mod meaning;
 mod run;

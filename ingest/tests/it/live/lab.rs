@@ -39,6 +39,16 @@ pub(crate) enum End {
     Tap,
 }
 
+impl End {
+    /// Name of its interface.
+    pub(crate) fn interface(self) -> &'static str {
+        match self {
+            Self::Source => SOURCE,
+            Self::Tap => TAP,
+        }
+    }
+}
+
 /// What an interface has counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Received {
@@ -115,8 +125,25 @@ impl Wire {
         ))
         .unwrap();
         for end in [End::Source, End::Tap] {
-            self.set(end, "arp off multicast off");
-            self.set(end, "up");
+            self.change(end, "arp off multicast off up");
+        }
+        self.settle();
+    }
+
+    /// Waits until both ends carry traffic: the kernel notices a carrier with a delay, and until then throws away what is sent.
+    fn settle(&self) {
+        let begin = Instant::now();
+        for end in [End::Source, End::Tap] {
+            let carries = || {
+                let output = self.command(end, "ip").args(["-o", "link", "show"]).output().unwrap();
+                let text = String::from_utf8_lossy(&output.stdout).into_owned();
+                let line = text.lines().find(|line| line.contains(end.interface()));
+                line.is_some_and(|line| line.contains("state UP") && !line.contains("qdisc noop "))
+            };
+            while !carries() {
+                assert!(begin.elapsed() < Duration::from_secs(10), "{end:?} does not come up");
+                thread::sleep(Duration::from_millis(5));
+            }
         }
     }
 
@@ -125,19 +152,25 @@ impl Wire {
         ip(&format!("-n {} link del {TAP}", self.tap)).unwrap();
     }
 
-    /// Changes one interface as `ip link set` does: `up`, `down`, `mtu 1500`, `gso_max_segs 1` …
+    /// Changes one interface as `ip link set` does: `up`, `down`, `mtu 1500`, `gso_max_segs 1` … After `up` (the other end is up) the wire carries traffic.
     pub(crate) fn set(&self, end: End, change: &str) {
-        let name = if end == End::Source { SOURCE } else { TAP };
-        ip(&format!("-n {} link set dev {name} {change}", self.namespace(end))).unwrap();
+        self.change(end, change);
+        if change == "up" {
+            self.settle();
+        }
+    }
+
+    fn change(&self, end: End, change: &str) {
+        let (namespace, name) = (self.namespace(end), end.interface());
+        ip(&format!("-n {namespace} link set dev {name} {change}")).unwrap();
     }
 
     /// Gives both ends an address and lets them speak IPv4 with each other: 192.0.2.1 at the source, 192.0.2.2 at the tap.
     pub(crate) fn address(&self) {
-        for (end, name, address) in
-            [(End::Source, SOURCE, "192.0.2.1/24"), (End::Tap, TAP, "192.0.2.2/24")]
-        {
-            self.set(end, "arp on");
-            ip(&format!("-n {} address add {address} dev {name}", self.namespace(end))).unwrap();
+        for (end, address) in [(End::Source, "192.0.2.1/24"), (End::Tap, "192.0.2.2/24")] {
+            self.change(end, "arp on");
+            let (namespace, name) = (self.namespace(end), end.interface());
+            ip(&format!("-n {namespace} address add {address} dev {name}")).unwrap();
         }
     }
 
@@ -163,7 +196,7 @@ impl Wire {
     /// What an end has received, by its own count.
     pub(crate) fn received(&self, end: End) -> Received {
         let table = self.at(end, || fs::read_to_string("/proc/thread-self/net/dev").unwrap());
-        let name = if end == End::Source { SOURCE } else { TAP };
+        let name = end.interface();
         let line = table.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap();
         let numbers: Vec<u64> = line
             .trim_start_matches(':')
@@ -180,7 +213,7 @@ impl Wire {
 
     /// A sender at either end.
     pub(crate) fn sender_at(&self, end: End) -> Sender {
-        let name = if end == End::Source { SOURCE } else { TAP };
+        let name = end.interface();
         let socket = self.at(end, || {
             // Its protocol is 0 and stays so: it never receives.
             let (family, kind) = (AddressFamily::Packet, SockType::Raw);

@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::live::lab::{End, Received, Wire};
+use crate::forge::{Order, Shape, pcap};
+use crate::live::lab::{End, Received, Wire, frames_of};
 
 #[test]
 fn a_wire_carries_what_is_sent_and_nothing_else() {
@@ -24,4 +25,12 @@ fn a_wire_carries_what_is_sent_and_nothing_else() {
     assert_eq!(wire.received(End::Tap), Received::default(), "the new pair begins at nothing");
     let shown = wire.command(End::Tap, "ip").args(["-o", "link"]).output().unwrap();
     assert!(String::from_utf8_lossy(&shown.stdout).contains("tap0"));
+}
+
+#[test]
+fn a_capture_is_taken_apart_into_its_frames() {
+    let packets = [Shape::udp(1, (1, 2), (3, 4), 5), Shape::udp(2, (1, 2), (3, 4), 500)];
+    let packets = packets.map(|shape| shape.packet());
+    let frames: Vec<Vec<u8>> = packets.iter().map(|packet| packet.bytes.clone()).collect();
+    assert_eq!(frames_of(&pcap(Order::Little, false, 1, &packets)), frames);
 }

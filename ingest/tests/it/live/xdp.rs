@@ -9,6 +9,7 @@ use ingest::block::{Memory, Walk};
 use ingest::source::SourceError;
 use ingest::source::live::{Fanout, LiveSettings, LiveSource, Parcel};
 use ingest::source::xdp::{Mode, XdpSource};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::live::lab::{End, SOURCE, TAP, Wire};
 
@@ -43,7 +44,7 @@ fn open(wire: &Wire, settings: &LiveSettings) -> Result<XdpSource, SourceError> 
 }
 
 fn why(result: Result<XdpSource, SourceError>) -> String {
-    let error = result.expect_err("it should have been refused");
+    let error = result.unwrap_err();
     format!(
         "{error}: {}",
         std::error::Error::source(&error).map_or_else(String::new, ToString::to_string)
@@ -106,6 +107,7 @@ fn assert_carries(mtu: u32, mode: Mode) {
     let Some(wire) = wire_of(mtu) else { return };
     let mut source = open(&wire, &settings()).unwrap();
     assert_eq!(source.mode(), mode);
+    assert!(source.loses_tags().is_some());
     assert_eq!((source.backend(), source.timestamp_source()), ("af_xdp", "user"));
     let sent = mixed(mtu as usize);
     let before = now_ns();
@@ -361,4 +363,27 @@ fn what_stands_in_the_way_is_named() {
         why(XdpSource::open(&settings()))
     });
     assert!(refused.contains("load the XDP program") && refused.contains("CAP_BPF"), "{refused}");
+}
+
+#[test]
+fn four_rights_are_enough_and_too_little_memory_is_named() {
+    let Some(wire) = wire_of(1500) else { return };
+    let rights = [
+        Capability::CAP_NET_RAW,
+        Capability::CAP_NET_ADMIN,
+        Capability::CAP_BPF,
+        Capability::CAP_IPC_LOCK,
+    ];
+    wire.at(End::Tap, || {
+        caps::set(None, CapSet::Effective, &rights.into_iter().collect()).unwrap();
+        caps::set(None, CapSet::Permitted, &rights.into_iter().collect()).unwrap();
+        drop(XdpSource::open(&settings()).unwrap());
+    });
+    let (_, hard) = getrlimit(Resource::RLIMIT_MEMLOCK).unwrap();
+    setrlimit(Resource::RLIMIT_MEMLOCK, 1 << 20, hard).unwrap();
+    let refused = wire.at(End::Tap, || {
+        caps::drop(None, CapSet::Effective, Capability::CAP_IPC_LOCK).unwrap();
+        why(XdpSource::open(&settings()))
+    });
+    assert!(refused.contains("LimitMEMLOCK=infinity"), "{refused}");
 }

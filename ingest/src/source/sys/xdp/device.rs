@@ -11,7 +11,9 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 use crate::source::sys::xdp::answer;
 
-/// `ETHTOOL_GCHANNELS` of linux/ethtool.h.
+/// `ETHTOOL_GFLAGS`, of these `ETH_FLAG_RXVLAN`, and `ETHTOOL_GCHANNELS`, of linux/ethtool.h.
+const GET_FLAGS: u32 = 0x25;
+const FLAG_RECEIVE_VLAN: u32 = 1 << 8;
 const GET_CHANNELS: u32 = 0x3c;
 /// `PACKET_ADD_MEMBERSHIP` and `PACKET_MR_PROMISC` of `linux/if_packet.h`.
 const ADD_MEMBERSHIP: i32 = 1;
@@ -27,14 +29,14 @@ struct NumberRequest {
 
 /// `struct ifreq` where its union holds a pointer.
 #[repr(C)]
-struct ChannelsRequest {
+struct ToolRequest<T> {
     name: [u8; libc::IFNAMSIZ],
-    channels: *mut Channels,
+    question: *mut T,
     rest: [u8; 16],
 }
 
 const _: () = assert!(size_of::<NumberRequest>() == size_of::<libc::ifreq>());
-const _: () = assert!(size_of::<ChannelsRequest>() == size_of::<libc::ifreq>());
+const _: () = assert!(size_of::<ToolRequest<Channels>>() == size_of::<libc::ifreq>());
 
 /// `struct ethtool_channels`.
 #[repr(C)]
@@ -49,6 +51,13 @@ struct Channels {
     tx: u32,
     other: u32,
     combined: u32,
+}
+
+/// `struct ethtool_value`.
+#[repr(C)]
+struct Flags {
+    command: u32,
+    flags: u32,
 }
 
 /// `struct packet_mreq`.
@@ -105,13 +114,15 @@ impl Device {
     /// Receive queues in use; an error where the driver does not say.
     pub(crate) fn receive_queues(&self) -> io::Result<u32> {
         let mut channels = Channels { command: GET_CHANNELS, ..Channels::default() };
-        let channels_at = &raw mut channels;
-        let mut request = ChannelsRequest { name: self.name, channels: channels_at, rest: [0; 16] };
-        let request_at = &raw mut request;
-        // SAFETY: the request is as long as the kernel's, and points to channels that live until the call is over.
-        let done = unsafe { libc::ioctl(self.control.as_raw_fd(), libc::SIOCETHTOOL, request_at) };
-        answer(done.into())?;
+        self.ask_tool(&mut channels)?;
         Ok(channels.rx + channels.combined)
+    }
+
+    /// Whether it takes VLAN tags out of frames it receives; an error where the driver does not say.
+    pub(crate) fn takes_tags_out(&self) -> io::Result<bool> {
+        let mut flags = Flags { command: GET_FLAGS, flags: 0 };
+        self.ask_tool(&mut flags)?;
+        Ok(flags.flags & FLAG_RECEIVE_VLAN != 0)
     }
 
     /// Whether it still exists, whatever it is called by now.
@@ -133,6 +144,15 @@ impl Device {
         // SAFETY: the structure is readable for the size given and lives until the call is over.
         let done =
             unsafe { libc::setsockopt(socket, libc::SOL_PACKET, ADD_MEMBERSHIP, wish_at, size) };
+        answer(done.into()).map(drop)
+    }
+
+    /// Asks the driver; `question` is a structure of linux/ethtool.h, which its first word names, and takes the answer.
+    fn ask_tool<T>(&self, question: &mut T) -> io::Result<()> {
+        let mut request = ToolRequest { name: self.name, question, rest: [0; 16] };
+        let request_at = &raw mut request;
+        // SAFETY: the request is as long as the kernel's, and points to the structure that its first word names, ours to write to until the call is over.
+        let done = unsafe { libc::ioctl(self.control.as_raw_fd(), libc::SIOCETHTOOL, request_at) };
         answer(done.into()).map(drop)
     }
 
