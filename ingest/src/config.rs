@@ -93,6 +93,7 @@ pub struct ConfigArgs {
 /// Arguments of a capture from an interface.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Live capture")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct LiveArgs {
     /// Capture from this interface until told to stop (SIGINT, SIGTERM)
     #[arg(short, long, value_name = "IFACE")]
@@ -112,7 +113,7 @@ pub struct LiveArgs {
     /// How packets are shared out over the lanes: hosts (pair of addresses, through VLAN and MPLS) or hash (the kernel's)
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     pub fanout: Fanout,
-    /// Number of the fan-out group [default: from the process id]
+    /// Number of the fan-out group [default: one that is free]
     #[arg(long, value_name = "N")]
     pub fanout_group: Option<u16>,
     /// Do not put the interface into promiscuous mode
@@ -170,7 +171,7 @@ impl Default for LiveArgs {
 /// What reads the packets of an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum SourceKind {
-    /// TPACKET_V3 rings.
+    /// Rings of `TPACKET_V3`.
     #[default]
     Ring,
     /// AF_XDP.

@@ -200,6 +200,10 @@ impl Account {
     }
 
     /// The terms of every source.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one line for each column, in the order of the contract"
+    )]
     fn count(&mut self, end: &IntervalEnd, exported: &Exported) -> LedgerRow {
         let before = std::mem::replace(&mut self.open, end.open);
         let since = std::mem::replace(&mut self.totals, end.totals);

@@ -2,6 +2,7 @@
 
 mod capture;
 mod clock;
+mod exit;
 mod link;
 mod setup;
 #[cfg(test)]
@@ -18,14 +19,16 @@ use schemas::store::{Store, StoreError};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::config::{IngestArgs, Settings};
+use crate::delivery::Delivery;
 use crate::endpoint::Endpoint;
 use crate::error::IngestError;
 use crate::filter::Filter;
 use crate::guard;
-use crate::lane::{Delivery, Lane, LaneSettings};
+use crate::lane::{Lane, LaneSettings};
 use crate::ledger::Account;
-use crate::live::capture::{Capture, CaptureParts, Message};
+use crate::live::capture::{Capture, CaptureParts};
 use crate::live::clock::{Clock, MachineClock};
+use crate::live::exit::Message;
 use crate::live::link::KernelLinks;
 use crate::live::work::Worker;
 use crate::metrics::Metrics;

@@ -1,4 +1,4 @@
-//! What lies in a block of a `TPACKET_V3` ring: a chain of headers, each with its frame (the kernel's documentation, networking/packet_mmap).
+//! What lies in a block of a `TPACKET_V3` ring: a chain of headers, each with its frame (the kernel's documentation, `networking/packet_mmap`).
 //!
 //! Nothing that is read is trusted: an offset that leads out of the block makes an empty frame, so that the number of frames is always the one the block
 //! names, and the ledger tells of it. The VLAN tag that the kernel took out of the frame is put back here, and nowhere else.
