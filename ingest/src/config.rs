@@ -33,12 +33,6 @@ pub struct IngestArgs {
     /// Capture files: pcap or pcapng, plain, .gz or .zst; - is the standard input. Several are read in order of their first packet
     #[arg(short = 'r', long = "read", value_name = "FILE", num_args = 1.., required_unless_present = "interface", conflicts_with = "interface")]
     pub read: Vec<PathBuf>,
-    /// Of a capture from an interface.
-    #[command(flatten)]
-    pub live: LiveArgs,
-    /// Of the settings themselves.
-    #[command(flatten)]
-    pub config: ConfigArgs,
     /// Count only what matches, as with tcpdump: host 192.0.2.1 and not port 22 (--help lists the words)
     #[arg(value_name = "FILTER", trailing_var_arg = true, long_help = filter::HELP)]
     pub filter: Vec<String>,
@@ -69,6 +63,13 @@ pub struct IngestArgs {
     /// Print nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
+    // Last, for their headings in the help hold for what follows.
+    /// Of a capture from an interface.
+    #[command(flatten)]
+    pub live: LiveArgs,
+    /// Of the settings themselves.
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }
 
 /// Arguments that say where the others come from, or only ask about them.

@@ -11,10 +11,10 @@ use std::time::Duration;
 use arrow::record_batch::RecordBatch;
 use schemas::store::StoreError;
 use schemas::store::publish::sync_folder;
-use schemas::store::spool::{END, FINAL, Head, Header, PROVISIONAL, Sums, WHOLE};
+use schemas::store::spool::{END, FINAL, Head, Header, LEDGER, PROVISIONAL, Sums, WHOLE};
 
 use crate::spool::backlog::{Bundle, Lost, rows};
-use crate::spool::contents::Contents;
+use crate::spool::contents::{Contents, with_lost};
 use crate::spool::lock::{BootLock, part_of};
 use crate::spool::shared::{Closed, Shared};
 
@@ -46,6 +46,16 @@ struct Current {
     file: File,
     /// Length that is durable.
     bytes: u64,
+}
+
+/// Whether there is room for more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Enough,
+    /// Perhaps, after something was dropped.
+    Dropped,
+    /// As soon as the press is done with its file.
+    Soon,
 }
 
 /// What came of a step.
@@ -114,7 +124,11 @@ impl Keeper {
         }
         let is_final = bundles.last().is_some_and(|last| last.flags & FINAL != 0);
         match self.write(&bundles) {
-            Ok(()) => {
+            Ok(false) => {
+                self.shared.state().backlog.give_back(bundles);
+                Step::Failed
+            }
+            Ok(true) => {
                 self.shared.state().backlog.done();
                 self.failure = None;
                 self.is_final |= is_final;
@@ -155,8 +169,8 @@ impl Keeper {
         if state.is_closing && state.backlog.is_empty() { Step::Done } else { Step::Idle }
     }
 
-    /// Appends bundles and waits until they are durable; after an error the file is as before.
-    fn write(&mut self, bundles: &[Bundle]) -> Result<(), StoreError> {
+    /// Appends bundles and waits until they are durable; after an error the file is as before. Whether there was room.
+    fn write(&mut self, bundles: &[Bundle]) -> Result<bool, StoreError> {
         let wall_ns = bundles.first().map_or(0, |bundle| bundle.wall_ns);
         let header = match &self.current {
             Some(current) => current.header.clone(),
@@ -166,14 +180,13 @@ impl Keeper {
             let lost = self.shared.state().backlog.lost().flows;
             let mut bytes = Vec::new();
             for bundle in bundles {
-                let mut head = Head::new(bundle.flags & WHOLE, bundle.wall_ns);
-                head.sums = bundle.sums;
-                (head.lost, head.lost_known) = (lost, bundle.lost_known);
-                bytes.extend(header.group(head, &bundle.sections)?);
+                bytes.extend(encode(&header, bundle, lost)?);
             }
-            // What was dropped for it is told by its heads.
-            if !self.make_room(bytes.len() as u64)? {
-                return self.append(&bytes);
+            match self.make_room(bytes.len() as u64)? {
+                Room::Enough => return self.append(&bytes).map(|()| true),
+                // What was dropped is told by the heads.
+                Room::Dropped => {}
+                Room::Soon => return Ok(false),
             }
         }
     }
@@ -275,19 +288,26 @@ impl Keeper {
         }
     }
 
-    /// Keeps the spool within its limit: the oldest closed files go. Whether any did.
-    fn make_room(&mut self, bytes: u64) -> Result<bool, StoreError> {
+    /// Keeps the spool within its limit: where the press will not make room in time, the oldest closed file goes.
+    fn make_room(&mut self, bytes: u64) -> Result<Room, StoreError> {
         let limit = self.shared.settings.spool_max_bytes;
-        let mut is_dropped = false;
-        while self.shared.state().bytes() + bytes > limit {
-            if !self.drop_oldest() {
-                let path = self.shared.settings.store.spool();
-                let why = format!("it may take {limit} bytes, and no closed file is left to drop");
-                return Err(StoreError::Spool { path, why });
+        let can_wait = {
+            let state = self.shared.state();
+            if state.bytes() + bytes <= limit {
+                return Ok(Room::Enough);
             }
-            is_dropped = true;
+            let is_pressing = state.pressing_bytes > 0;
+            is_pressing && !state.is_closing && !state.backlog.is_half_full()
+        };
+        if can_wait {
+            return Ok(Room::Soon);
         }
-        Ok(is_dropped)
+        if self.drop_oldest() {
+            return Ok(Room::Dropped);
+        }
+        let path = self.shared.settings.store.spool();
+        let why = format!("it may take {limit} bytes, and no closed file is left to drop");
+        Err(StoreError::Spool { path, why })
     }
 
     /// Drops the oldest closed file; its rows are counted, its ledger is kept.
@@ -342,6 +362,21 @@ impl Keeper {
         self.shared.measure();
         Kept { lost, error: self.failure }
     }
+}
+
+/// The bytes of a bundle. What was lost after a run closed its books is added to them.
+fn encode(header: &Header, bundle: &Bundle, lost: Sums) -> Result<Vec<u8>, StoreError> {
+    let mut head = Head::new(bundle.flags & WHOLE, bundle.wall_ns);
+    head.sums = bundle.sums;
+    (head.lost, head.lost_known) = (lost, bundle.lost_known);
+    if bundle.flags & FINAL == 0 {
+        return header.group(head, &bundle.sections);
+    }
+    let mut sections = bundle.sections.clone();
+    if let Some(ledger) = sections.get_mut(LEDGER) {
+        *ledger = with_lost(std::mem::take(ledger), lost.since(bundle.lost_known))?;
+    }
+    header.group(head, &sections)
 }
 
 fn is_whole(bundle: &Bundle) -> bool {
