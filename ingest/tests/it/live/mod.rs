@@ -1,8 +1,11 @@
 //! Live capture on rings of the real kernel, over wires that the tests lay themselves.
 
+mod confined;
 mod datalink;
+mod disk;
 mod fanout;
 pub(crate) mod frames;
+mod kill;
 pub(crate) mod lab;
 pub(crate) mod probe;
 mod ring;

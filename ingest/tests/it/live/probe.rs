@@ -15,8 +15,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+use crate::forge::Shape;
 use crate::lab::{Row, number, rows_of, sum};
-use crate::live::lab::{End, TAP, Wire};
+use crate::live::lab::{End, Sender, TAP, Wire};
 
 /// What the probe says once its sockets are open and it is confined.
 const READY: &str = "capturing on";
@@ -49,6 +50,7 @@ pub(crate) struct Probe {
     child: Child,
     said: Arc<Mutex<String>>,
     listener: Option<JoinHandle<()>>,
+    began: Instant,
     /// From its start until it said that it captures.
     pub(crate) start_took: Duration,
 }
@@ -79,22 +81,32 @@ impl Probe {
     }
 
     /// Starts a command at the tap and waits until it captures.
-    pub(crate) fn run(wire: &Wire, mut command: Command) -> Self {
+    pub(crate) fn run(wire: &Wire, command: Command) -> Self {
+        let mut probe = Self::spawn(wire, command);
+        probe.wait();
+        probe
+    }
+
+    /// Starts a command at the tap.
+    pub(crate) fn spawn(wire: &Wire, mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let began = Instant::now();
         // A child is born in the namespace of the thread that makes it.
         let mut child = wire.at(End::Tap, || command.spawn()).unwrap();
         let said = Arc::new(Mutex::new(String::new()));
         let listener = listen(child.stderr.take().unwrap(), Arc::clone(&said));
-        let mut probe = Self { child, said, listener: Some(listener), start_took: Duration::ZERO };
-        while !probe.said().contains(READY) {
-            let is_over = probe.child.try_wait().unwrap();
-            assert_eq!(is_over, None, "the probe ended at once: {}", probe.said());
-            assert!(began.elapsed() < PATIENCE, "no sign of capture: {}", probe.said());
+        Self { child, said, listener: Some(listener), began, start_took: Duration::ZERO }
+    }
+
+    /// Waits until it captures.
+    pub(crate) fn wait(&mut self) {
+        while !self.said().contains(READY) {
+            let is_over = self.child.try_wait().unwrap();
+            assert_eq!(is_over, None, "the probe ended at once: {}", self.said());
+            assert!(self.began.elapsed() < PATIENCE, "no sign of capture: {}", self.said());
             thread::sleep(Duration::from_millis(2));
         }
-        probe.start_took = began.elapsed();
-        probe
+        self.start_took = self.began.elapsed();
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -189,6 +201,68 @@ pub(crate) fn counter(socket: &Path, name: &str) -> i64 {
     values.iter().sum()
 }
 
+/// Files left in the spool of a store.
+pub(crate) fn spooled(store: &Path) -> Vec<PathBuf> {
+    let folder = fs::read_dir(store.join("_spool")).into_iter().flatten();
+    folder.map(|found| found.unwrap().path()).collect()
+}
+
+/// Frames of numbered flows, some packets each, one flow after the other at a steady rate: host and port of a flow's source are its number.
+pub(crate) struct Stream {
+    sender: Sender,
+    packets_per_flow: u64,
+    /// Frames sent.
+    pub(crate) sent: u64,
+}
+
+/// Ports a host of the stream speaks from, and the first.
+const PORTS: (u64, u16) = (60_000, 2_000);
+
+impl Stream {
+    pub(crate) fn new(wire: &Wire, packets_per_flow: u64) -> Self {
+        Self { sender: wire.sender(), packets_per_flow, sent: 0 }
+    }
+
+    /// Flows sent so far, the last perhaps in part.
+    pub(crate) const fn flows(&self) -> u64 {
+        self.sent.div_ceil(self.packets_per_flow)
+    }
+
+    /// Sends for a time; gives the number of frames.
+    pub(crate) fn run(&mut self, per_second: u64, time: Duration) -> u64 {
+        let (began, before) = (Instant::now(), self.sent);
+        while began.elapsed() < time {
+            let due = before + began.elapsed().as_micros() as u64 * per_second / 1_000_000;
+            let frames: Vec<Vec<u8>> =
+                (self.sent..due).map(|frame| numbered(frame / self.packets_per_flow)).collect();
+            self.sent += self.sender.send(&frames);
+            thread::sleep(Duration::from_millis(1));
+        }
+        self.sent - before
+    }
+}
+
+/// A frame of a numbered flow.
+pub(crate) fn numbered(flow: u64) -> Vec<u8> {
+    let (host, port) = (10 + flow / PORTS.0, (flow % PORTS.0) as u16 + PORTS.1);
+    Shape::udp(0, (host.try_into().unwrap(), port), (2, 9), 30).packet().bytes
+}
+
+/// The number of a flow by its source.
+pub(crate) fn number_of(src_ip: &str, src_port: &str) -> u64 {
+    let host: u64 = src_ip.rsplit('.').next().unwrap().parse().unwrap();
+    (host - 10) * PORTS.0 + src_port.parse::<u64>().unwrap() - u64::from(PORTS.1)
+}
+
+/// What the rows of a store add up to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sums {
+    pub(crate) rows: i64,
+    pub(crate) packets: i64,
+    pub(crate) wire_bytes: i64,
+    pub(crate) bytes: i64,
+}
+
 /// What a store says.
 pub(crate) struct Books {
     pub(crate) flows: Vec<Row>,
@@ -214,6 +288,16 @@ impl Books {
 
     /// Every row balances, and what the ledger says was exported is there or was counted as lost.
     pub(crate) fn assert_closed(&self) {
+        self.assert_closed_with(Sums {
+            rows: self.flows.len() as i64,
+            packets: sum(&self.flows, "packets"),
+            wire_bytes: sum(&self.flows, "wire_bytes"),
+            bytes: sum(&self.flows, "bytes"),
+        });
+    }
+
+    /// The same with the sums of the flows known.
+    pub(crate) fn assert_closed_with(&self, made: Sums) {
         for row in &self.ledger {
             for error in ["balance_error", "wire_balance_error", "ip_balance_error"] {
                 assert_eq!(number(row, error), 0, "{error} in {row:?}");
@@ -222,10 +306,10 @@ impl Books {
             assert!(kernel.is_none_or(|error| error == "0"), "kernel_balance_error in {row:?}");
         }
         for (exported, made, lost) in [
-            ("exported", sum(&self.flows, "packets"), "rows_lost_packets"),
-            ("wire_exported", sum(&self.flows, "wire_bytes"), "rows_lost_wire_bytes"),
-            ("ip_exported", sum(&self.flows, "bytes"), "rows_lost_ip_bytes"),
-            ("rows_written", self.flows.len() as i64, "rows_lost"),
+            ("exported", made.packets, "rows_lost_packets"),
+            ("wire_exported", made.wire_bytes, "rows_lost_wire_bytes"),
+            ("ip_exported", made.bytes, "rows_lost_ip_bytes"),
+            ("rows_written", made.rows, "rows_lost"),
         ] {
             assert_eq!(self.total(exported), made + self.total(lost), "{exported}");
         }
