@@ -10,7 +10,7 @@ use crate::delivery::{Delivery, Desk, Outbox};
 use crate::dialogue::{Dialogue, Seen};
 use crate::filter::Filter;
 use crate::flow::{
-    Arrival, Entry, FlowTable, FragmentTable, Held, Limits, Matched, Observed, Open, TICK_NS,
+    Arrival, FlowTable, FragmentTable, Held, Limits, Matched, Observed, Open, TICK_NS,
 };
 use crate::frame::Frame;
 use crate::ledger::{IntervalEnd, Tally, Totals};
