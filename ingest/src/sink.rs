@@ -10,6 +10,7 @@ use schemas::store::StoreError;
 use crate::archive::Archive;
 use crate::delivery::Delivery;
 use crate::ledger::{Account, Exported, IntervalEnd, Tally};
+use crate::metrics::Metrics;
 use crate::record::count;
 use crate::resolution::Resolutions;
 use crate::strays::{Strays, is_one_way};
@@ -46,6 +47,8 @@ struct LaneBook {
     provisional: Option<LedgerRow>,
     /// Whether it has come since the last cut.
     beaten: bool,
+    /// Rows of `flows` made so far.
+    rows: u64,
     /// Whether the lane has ended an interval after which rows are published.
     rotates: bool,
 }
@@ -58,6 +61,8 @@ pub(crate) struct Sink<A> {
     strays: Strays,
     waiting_rows: usize,
     live: bool,
+    balance_error: i64,
+    gaps: u64,
     written: Written,
 }
 
@@ -78,6 +83,7 @@ impl<A: Archive> Sink<A> {
                 heard: None,
                 clock: i64::MIN,
                 waiting: VecDeque::new(),
+                rows: 0,
                 provisional: None,
                 beaten: false,
                 rotates: false,
@@ -90,6 +96,8 @@ impl<A: Archive> Sink<A> {
             strays: Strays::default(),
             waiting_rows: 0,
             live: false,
+            balance_error: 0,
+            gaps: 0,
             written: Written::default(),
         }
     }
@@ -151,6 +159,7 @@ impl<A: Archive> Sink<A> {
         for mut row in delivery.rows {
             self.resolutions.name(&mut row);
             book.exported.rows += 1;
+            book.rows += 1;
             if is_one_way(&row) {
                 book.exported.one_way += 1;
                 let is_stray = is_shared && self.strays.is_stray(&row, lane);
@@ -198,6 +207,7 @@ impl<A: Archive> Sink<A> {
     /// Writes a row for something that happened.
     fn enter(&mut self, note: &Note) -> Result<(), StoreError> {
         let Some(book) = self.lanes.first() else { return Ok(()) };
+        self.gaps += u64::from(note.kind == "gap");
         self.archive.ledger(&book.account.note(note))
     }
 
@@ -224,6 +234,10 @@ impl<A: Archive> Sink<A> {
     }
 
     fn remember(&mut self, row: LedgerRow) {
+        self.balance_error += row.balance_error.abs()
+            + row.wire_balance_error.abs()
+            + row.ip_balance_error.abs()
+            + row.kernel_balance_error.unwrap_or(0).abs();
         match self.written.ledger.iter_mut().find(|total| self.live && total.queue == row.queue) {
             Some(total) => absorb(total, &row),
             None => self.written.ledger.push(row),
@@ -233,6 +247,15 @@ impl<A: Archive> Sink<A> {
     /// Where the rows go.
     pub(crate) const fn archive(&self) -> &A {
         &self.archive
+    }
+
+    /// Raises the counters that others read.
+    pub(crate) fn tell(&self, metrics: &Metrics) {
+        for (book, lane) in self.lanes.iter().zip(&metrics.lanes) {
+            lane.counters.rows_exported.set(book.rows);
+        }
+        metrics.balance_error.set(self.balance_error);
+        metrics.gaps.set(self.gaps);
     }
 
     /// The archive, and what was written: all lanes have ended.

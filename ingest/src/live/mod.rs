@@ -93,10 +93,10 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
         let (writer, deliveries) = bounded(DELIVERIES_WAITING);
         let (exits, lanes) = probe.spawn_lanes(scope, &writer)?;
         let sink = Sink::live(intake, probe.accounts(), probe.resolutions());
-        let clock = &probe.clock;
+        let around = (&probe.clock, &*probe.metrics);
         let threads = Threads {
             lanes,
-            writer: spawn(scope, "writer", move || write(sink, &deliveries, clock))?,
+            writer: spawn(scope, "writer", move || write(sink, &deliveries, around))?,
             keeper: spawn(scope, "keeper", move || keeper.run())?,
             press: spawn(scope, "press", move || press.run())?,
         };
@@ -269,12 +269,13 @@ impl Probe<'_> {
 fn write(
     mut sink: Sink<Intake>,
     deliveries: &Receiver<Delivery>,
-    clock: &dyn Clock,
+    (clock, metrics): (&MachineClock, &Metrics),
 ) -> Result<Written, StoreError> {
     for (count, delivery) in deliveries.iter().enumerate() {
         sink.take(delivery)?;
         if count.is_multiple_of(NOTICES_EVERY) {
             setup::tell(&sink.archive().notices());
+            sink.tell(metrics);
         }
     }
     let (intake, written) = sink.end();

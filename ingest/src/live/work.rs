@@ -103,6 +103,9 @@ impl Told {
         counters.wire_bytes.add(now.seen.wire_bytes - before.seen.wire_bytes);
         counters.ip_bytes.add(now.ip_bytes - before.ip_bytes);
         counters.super_frames.add(now.super_frames - before.super_frames);
+        counters.filtered.add(now.filtered.packets - before.filtered.packets);
+        counters.tcp_acks.add(now.tcp_acks - before.tcp_acks);
+        counters.tcp_ack_gaps.add(now.tcp_ack_gaps - before.tcp_ack_gaps);
         for ((counter, now), before) in metrics.ignored.iter().zip(now.ignored).zip(before.ignored)
         {
             counter.add(now - before);

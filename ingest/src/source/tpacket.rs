@@ -27,18 +27,18 @@ mod at {
     use libc::{tpacket_block_desc, tpacket_hdr_v1, tpacket_hdr_variant1, tpacket3_hdr};
 
     const BLOCK: usize = offset_of!(tpacket_block_desc, hdr);
-    pub(super) const COUNT: usize = BLOCK + offset_of!(tpacket_hdr_v1, num_pkts);
-    pub(super) const FIRST: usize = BLOCK + offset_of!(tpacket_hdr_v1, offset_to_first_pkt);
-    pub(super) const NEXT: usize = offset_of!(tpacket3_hdr, tp_next_offset);
-    pub(super) const SECONDS: usize = offset_of!(tpacket3_hdr, tp_sec);
-    pub(super) const NANOSECONDS: usize = offset_of!(tpacket3_hdr, tp_nsec);
-    pub(super) const CAPTURED: usize = offset_of!(tpacket3_hdr, tp_snaplen);
-    pub(super) const LENGTH: usize = offset_of!(tpacket3_hdr, tp_len);
-    pub(super) const STATUS: usize = offset_of!(tpacket3_hdr, tp_status);
-    pub(super) const MAC: usize = offset_of!(tpacket3_hdr, tp_mac);
+    pub(crate) const COUNT: usize = BLOCK + offset_of!(tpacket_hdr_v1, num_pkts);
+    pub(crate) const FIRST: usize = BLOCK + offset_of!(tpacket_hdr_v1, offset_to_first_pkt);
+    pub(crate) const NEXT: usize = offset_of!(tpacket3_hdr, tp_next_offset);
+    pub(crate) const SECONDS: usize = offset_of!(tpacket3_hdr, tp_sec);
+    pub(crate) const NANOSECONDS: usize = offset_of!(tpacket3_hdr, tp_nsec);
+    pub(crate) const CAPTURED: usize = offset_of!(tpacket3_hdr, tp_snaplen);
+    pub(crate) const LENGTH: usize = offset_of!(tpacket3_hdr, tp_len);
+    pub(crate) const STATUS: usize = offset_of!(tpacket3_hdr, tp_status);
+    pub(crate) const MAC: usize = offset_of!(tpacket3_hdr, tp_mac);
     const VARIANT: usize = offset_of!(tpacket3_hdr, hv1);
-    pub(super) const TCI: usize = VARIANT + offset_of!(tpacket_hdr_variant1, tp_vlan_tci);
-    pub(super) const TPID: usize = VARIANT + offset_of!(tpacket_hdr_variant1, tp_vlan_tpid);
+    pub(crate) const TCI: usize = VARIANT + offset_of!(tpacket_hdr_variant1, tp_vlan_tci);
+    pub(crate) const TPID: usize = VARIANT + offset_of!(tpacket_hdr_variant1, tp_vlan_tpid);
 }
 
 /// What a walk has to know of the interface.

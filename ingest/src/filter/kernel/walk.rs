@@ -23,7 +23,7 @@ pub(crate) mod slot {
     pub(crate) const LABEL: [u32; TAGS_MAX] = [10, 11, 12, 13];
     /// Octets on the wire.
     pub(crate) const LENGTH: u32 = 14;
-    pub(super) const SPARE: u32 = 15;
+    pub(crate) const SPARE: u32 = 15;
 }
 
 /// What is in a slot where nothing was found.
