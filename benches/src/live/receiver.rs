@@ -69,7 +69,7 @@ impl Receiver {
             let quiet = command.arg("-h").stdout(Stdio::null());
             quiet.stderr(Stdio::null()).stdin(Stdio::null()).status().is_ok()
         };
-        (!programs.iter().all(|program| is_there(program))).then_some(package)
+        (!programs.iter().all(is_there)).then_some(package)
     }
 }
 
