@@ -42,7 +42,7 @@ impl Balance {
 
 /// The sum of every 64-bit column of a table, over all rows of a store; null counts nothing, differences count without their sign.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sums(BTreeMap<String, i64>);
+pub struct Sums(BTreeMap<String, i128>);
 
 impl Sums {
     /// Adds up a table.
@@ -64,13 +64,16 @@ impl Sums {
             let Some(column) = column.as_primitive_opt::<Int64Type>() else { continue };
             let is_error = field.name().ends_with("_error");
             let values = column.iter().flatten();
-            let sum: i64 = values.map(|value| if is_error { value.abs() } else { value }).sum();
+            // Wide, for some columns are no counts and their sum means nothing.
+            let values = values.map(i128::from);
+            let sum: i128 = values.map(|value| if is_error { value.abs() } else { value }).sum();
             *self.0.entry(field.name().clone()).or_default() += sum;
         }
     }
 
     /// The sum of a column; an error where no row has such a column.
     pub fn of_column(&self, name: &str) -> Result<i64, Box<dyn std::error::Error>> {
-        Ok(*self.0.get(name).ok_or_else(|| format!("no row has a column {name}"))?)
+        let sum = self.0.get(name).ok_or_else(|| format!("no row has a column {name}"))?;
+        Ok(i64::try_from(*sum)?)
     }
 }

@@ -166,9 +166,8 @@ impl Search<'_> {
         while good < bad {
             let Some(rate) = ladder.get(at) else { break };
             match self.try_rate(receiver, *rate, out)? {
-                Tried::Whole(_) => good = at + 1,
-                // No rung above would be another rate.
-                Tried::Unreached(_) => return Ok(at),
+                // A rung that was not reached now may be reached when the machine is quieter.
+                Tried::Whole(_) | Tried::Unreached(_) => good = at + 1,
                 Tried::Lossy => bad = at,
             }
             let is_capped = bad < ladder.len();

@@ -27,6 +27,8 @@ const COLLECTOR: &str = "127.0.0.1:9995";
 const FLOWS_MAX: &str = "524288";
 /// Nothing that is waited for takes longer than this.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// Packets in a block of softflowd's ring at most.
+const SOFTFLOWD_WAITING_MAX: u64 = 4_096;
 const LOOK: Duration = Duration::from_millis(20);
 /// From the first sign of a socket until everything about it is set up.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -67,7 +69,7 @@ impl Receiver {
             let quiet = command.arg("-h").stdout(Stdio::null());
             quiet.stderr(Stdio::null()).stdin(Stdio::null()).status().is_ok()
         };
-        (!programs.iter().all(|program| is_there(program))).then_some(package)
+        (!programs.iter().all(is_there)).then_some(package)
     }
 }
 
@@ -223,10 +225,12 @@ impl Running {
             Receiver::Softflowd => Some(softflowd_count(self.folder())?),
             _ => None,
         };
-        if self.receiver == Receiver::Ring {
-            drop(self.child.stdin.take());
-        } else {
-            kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM)?;
+        match self.receiver {
+            Receiver::Ring => drop(self.child.stdin.take()),
+            Receiver::Softflowd => drop(softflowctl(self.folder(), "shutdown")?),
+            Receiver::Probe | Receiver::Nfpcapd => {
+                kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM)?;
+            }
         }
         let before = children()?;
         let began = Instant::now();
@@ -242,7 +246,8 @@ impl Running {
             thread::sleep(LOOK);
         };
         let cpu = children()?.saturating_sub(before);
-        if !status.success() {
+        // softflowd always ends with status 1.
+        if !status.success() && self.receiver != Receiver::Softflowd {
             return Err(format!("{}: {status}: {}", self.receiver.name(), self.said()).into());
         }
         let mut own = Own { packets: 0, ledger: None, cpu };
@@ -304,13 +309,25 @@ fn command(
     Ok(command)
 }
 
-/// Packets that softflowd says it has processed.
+/// Asks or tells softflowd something.
+fn softflowctl(folder: &Path, word: &str) -> Result<String, Box<dyn Error>> {
+    let output =
+        Command::new("softflowctl").arg("-c").arg(folder.join("control")).arg(word).output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Packets that softflowd was given and that were not dropped before it. It waits for ever for the last block of its ring to fill, so what it has
+/// processed may be short of that by a block, and by no more when it is at rest.
 fn softflowd_count(folder: &Path) -> Result<u64, Box<dyn Error>> {
-    let mut command = Command::new("softflowctl");
-    let output = command.arg("-c").arg(folder.join("control")).arg("statistics").output()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().find_map(|line| line.strip_prefix("Packets processed:"));
-    Ok(line.ok_or_else(|| format!("softflowctl told no count: {text}"))?.trim().parse()?)
+    let text = softflowctl(folder, "statistics")?;
+    let number = |name: &str| -> Result<u64, Box<dyn Error>> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        Ok(line.ok_or_else(|| format!("softflowd tells no {name}: {text}"))?.trim().parse()?)
+    };
+    let given = number("Packets received by libpcap")?;
+    let kept = given.saturating_sub(number("Packets dropped by libpcap")?);
+    let processed = number("Packets processed")?;
+    Ok(if kept.saturating_sub(processed) <= SOFTFLOWD_WAITING_MAX { kept } else { processed })
 }
 
 /// Packets in the records that nfpcapd has written.
