@@ -6,7 +6,7 @@ mod environment;
 mod file;
 mod layers;
 mod option;
-mod start;
+mod startup;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(crate) use self::check::store_problem;
 pub use self::environment::typed;
 pub(crate) use self::environment::wants_colour;
 pub use self::layers::{Layers, Problems};
-pub use self::start::{Start, checked, start};
+pub use self::startup::{Start, checked, start};
 use crate::direction::{Inside, Prefix};
 use crate::endpoint::check_address;
 use crate::filter::{self, Filter, FilterError};
@@ -98,7 +98,7 @@ pub struct LiveArgs {
     /// Capture from this interface until told to stop (SIGINT, SIGTERM)
     #[arg(short, long, value_name = "IFACE")]
     pub interface: Option<String>,
-    /// What reads the packets: ring (TPACKET_V3), xdp (AF_XDP), or pnet (portable, slow, drops uncounted)
+    /// What reads the packets: ring (`TPACKET_V3`), xdp (`AF_XDP`), or pnet (portable, slow, drops uncounted)
     #[arg(long, value_name = "KIND", value_enum, default_value_t)]
     pub source: SourceKind,
     /// Memory of each lane's ring, MiB
@@ -122,7 +122,7 @@ pub struct LiveArgs {
     /// Filter in the kernel: cheaper, but what it rejects is not counted
     #[arg(long)]
     pub kernel_filter: bool,
-    /// Open an interface with AF_XDP even if it carries this host's own traffic
+    /// Open an interface with `AF_XDP` even if it carries this host's own traffic
     #[arg(long)]
     pub force: bool,
     /// Publish what is finished this often
@@ -171,10 +171,10 @@ impl Default for LiveArgs {
 /// What reads the packets of an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum SourceKind {
-    /// Rings of `TPACKET_V3`.
+    /// `TPACKET_V3` rings.
     #[default]
     Ring,
-    /// AF_XDP.
+    /// `AF_XDP`.
     Xdp,
     /// pnet's datalink channel.
     Pnet,

@@ -300,6 +300,7 @@ impl<O: Outbox> Lane<O> {
                 flow_evictions: self.table.evictions(),
                 fragments_unmatched: self.fragments.unmatched(),
                 dns_evictions: self.dialogue.evictions(),
+                names_refused: self.table.names_refused(),
             },
             interface: Arc::clone(&self.interface),
             watch,

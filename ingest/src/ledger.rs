@@ -90,6 +90,8 @@ pub struct Totals {
     pub fragments_unmatched: u64,
     /// Questions forgotten early.
     pub dns_evictions: u64,
+    /// Names not kept.
+    pub names_refused: u64,
 }
 
 /// The end of an interval, as the lane sees it.
@@ -264,6 +266,7 @@ impl Account {
             flow_evictions: count(end.totals.flow_evictions - since.flow_evictions),
             fragments_unmatched: count(end.totals.fragments_unmatched - since.fragments_unmatched),
             dns_evictions: count(end.totals.dns_evictions - since.dns_evictions),
+            names_refused: Some(count(end.totals.names_refused - since.names_refused)),
             rows_written: count(exported.rows),
             one_way_rows: Some(count(exported.one_way)),
             wrong_lane_flows: Some(count(exported.wrong_lane)),

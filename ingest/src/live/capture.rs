@@ -271,6 +271,7 @@ impl<'a> Capture<'a> {
             self.source = Some(source);
         }
         self.ticks += 1;
+        self.metrics.ticks.add(1);
         let Periods { interval_ns, retire_ns, .. } = self.periods;
         let closes =
             now.wall_ns.div_euclid(interval_ns) != self.interval_from.div_euclid(interval_ns);

@@ -25,6 +25,7 @@ use crate::endpoint::Endpoint;
 use crate::error::IngestError;
 use crate::filter::Filter;
 use crate::guard;
+use crate::identity;
 use crate::lane::{Lane, LaneSettings};
 use crate::ledger::Account;
 use crate::live::capture::{Capture, CaptureParts};
@@ -34,9 +35,9 @@ use crate::live::link::KernelLinks;
 use crate::live::work::Worker;
 use crate::metrics::Metrics;
 use crate::outcome::Outcome;
-use crate::pipeline::{boot_id, table_seed};
 use crate::record::RowStyle;
 use crate::resolution::Resolutions;
+use crate::screen;
 use crate::sink::{Sink, Written};
 use crate::spool::{self, Intake, Kept, Pressed, SpoolSettings};
 use crate::watch::Note;
@@ -74,7 +75,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
         setup::announce(&settings, args, (source.backend(), &confined));
     }
     let clock = MachineClock::new();
-    let boot = boot_id();
+    let boot = identity::boot_id();
     let recovered = spool::recover(&store, &settings.sensor, &boot, clock.wall_ns())?;
     let metrics = Arc::new(setup::metrics(args, &settings, source.backend()));
     let last_alive = recovered.last_alive_ns;
@@ -169,7 +170,7 @@ impl Probe<'_> {
         scope: &'s Scope<'s, '_>,
         writer: &Sender<Delivery>,
     ) -> Result<Lanes<'s>, IngestError> {
-        let seed = table_seed();
+        let seed = identity::table_seed();
         let mut exits = Vec::new();
         let mut workers = Vec::new();
         for lane in 0..self.settings.lanes {
@@ -203,6 +204,9 @@ impl Probe<'_> {
         scope: &'s Scope<'s, '_>,
         endpoint: Option<Endpoint>,
     ) -> Result<(), IngestError> {
+        if self.args.live.stats {
+            spawn(scope, "view", || screen::watch(&self.metrics, &self.stop))?;
+        }
         if let Some(endpoint) = endpoint {
             spawn(scope, "endpoint", move || endpoint.run(&self.metrics, &self.stop))?;
         }
