@@ -166,7 +166,8 @@ impl Account {
 
     /// The row that this interval would have if the probe died now: what is open is lost.
     pub fn peek(&self, end: &IntervalEnd, exported: &Exported) -> LedgerRow {
-        let mut row = self.clone().close(end, exported);
+        let nothing_open = IntervalEnd { open: Open::default(), ..end.clone() };
+        let mut row = self.clone().close(&nothing_open, exported);
         for (lost, error) in [
             (&mut row.open_lost, &mut row.balance_error),
             (&mut row.wire_open_lost, &mut row.wire_balance_error),

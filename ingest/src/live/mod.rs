@@ -11,7 +11,8 @@ mod work;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, Scope, ScopedJoinHandle};
+use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
+use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 use schemas::store::layout::check_sensor;
@@ -47,6 +48,10 @@ const MESSAGES_WAITING: usize = 4_096;
 const DELIVERIES_WAITING: usize = 256;
 /// Deliveries between two looks for what the operator should hear.
 const NOTICES_EVERY: usize = 8;
+/// How long the press may take once all rows are in the spool: a little longer than it begins files for.
+const PRESS_NS: i64 = 2_500_000_000;
+/// Time between two looks whether it is done.
+const PRESS_LOOK: Duration = Duration::from_millis(5);
 /// Time between the clock passing a deadline and the record's arrival.
 const LATENESS_NS: i64 = 60_000_000_000;
 
@@ -98,7 +103,10 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
             lanes,
             writer: spawn(scope, "writer", move || write(sink, &deliveries, around))?,
             keeper: spawn(scope, "keeper", move || keeper.run())?,
-            press: spawn(scope, "press", move || press.run())?,
+            press: thread::Builder::new()
+                .name("press".to_owned())
+                .spawn(move || press.run())
+                .map_err(IngestError::Thread)?,
         };
         probe.spawn_watchers(scope, endpoint)?;
         probe.tell_of_gap(&writer);
@@ -137,7 +145,8 @@ struct Threads<'s> {
     lanes: Vec<ScopedJoinHandle<'s, ()>>,
     writer: ScopedJoinHandle<'s, Result<Written, StoreError>>,
     keeper: ScopedJoinHandle<'s, Kept>,
-    press: ScopedJoinHandle<'s, Pressed>,
+    /// Of no scope, for it may be left behind.
+    press: JoinHandle<Pressed>,
 }
 
 /// A probe that runs.
@@ -235,11 +244,25 @@ impl Probe<'_> {
         let _ = writer.send(Delivery { note: Some(note), ..Delivery::default() });
     }
 
+    /// Waits for the press, but not for long: all rows are safe in the spool, and what it leaves there half done the next start does again, as after a kill.
+    fn wait_for(&self, press: JoinHandle<Pressed>) -> Result<Pressed, IngestError> {
+        let until = self.clock.steady_ns() + PRESS_NS;
+        while !press.is_finished() {
+            if self.clock.steady_ns() > until {
+                let error = Some("the disk is too slow to wait for".to_owned());
+                let files = self.metrics.disk.files_published.get();
+                return Ok(Pressed { files, left: 1, error, ..Pressed::default() });
+            }
+            thread::sleep(PRESS_LOOK);
+        }
+        press.join().map_err(|_| IngestError::Stage("press"))
+    }
+
     fn conclude(&self, threads: Threads<'_>, packets: u64) -> Result<Outcome, IngestError> {
         let lanes_done = threads.lanes.into_iter().all(|lane| lane.join().is_ok());
         let written = threads.writer.join().map_err(|_| IngestError::Stage("writer"))?;
         let kept = threads.keeper.join();
-        let pressed = threads.press.join().map_err(|_| IngestError::Stage("press"))?;
+        let pressed = self.wait_for(threads.press)?;
         let kept = kept.map_err(|_| IngestError::Stage("keeper"))?;
         if !lanes_done {
             return Err(IngestError::Stage("flow table"));

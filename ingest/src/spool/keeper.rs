@@ -150,11 +150,11 @@ impl Keeper {
     }
 
     fn take(&self) -> Vec<Bundle> {
+        // Where there is little room, one bundle may fit where eight do not.
+        let at_once = if self.failure.is_some() { 1 } else { BUNDLES_AT_ONCE };
         let mut state = self.shared.state();
         let mut bundles = Vec::new();
-        while let Some(bundle) =
-            if bundles.len() < BUNDLES_AT_ONCE { state.backlog.take() } else { None }
-        {
+        while let Some(bundle) = if bundles.len() < at_once { state.backlog.take() } else { None } {
             let ends = bundle.is_rotation;
             bundles.push(bundle);
             if ends {

@@ -191,6 +191,18 @@ impl Held {
     }
 }
 
+/// What an interval ends with, the next begins with; what was open at a kill is told as lost.
+fn assert_chain(books: &Books) {
+    let mut rows = books.kind("interval");
+    rows.sort_by_key(|row| {
+        (number(row, "ts_end"), number(row, "ts_start"), row.contains_key("open_lost"))
+    });
+    for pair in rows.windows(2) {
+        let (left, taken) = (number(pair[0], "open_end"), number(pair[1], "open_start"));
+        assert_eq!(left, taken, "{:#?} is followed by {:#?}", pair[0], pair[1]);
+    }
+}
+
 /// Every kill lies in a gap of the ledger, and no gap lies in an interval.
 fn assert_gaps(books: &Books, lives: &[Life]) {
     let span = |row: &crate::lab::Row| (number(row, "ts_start"), number(row, "ts_end"));
@@ -251,6 +263,7 @@ fn kills_lose_little_and_spoil_nothing() {
     let held = Held::of(&store, sent.flows.len());
     let books = Books { flows: Vec::new(), ledger: rows_of(&path, "ledger") };
     books.assert_closed_with(held.sums);
+    assert_chain(&books);
     let known = held.sums.packets + books.total("open_lost");
     assert_eq!(books.total("packets_seen"), known);
     assert_eq!((books.total("kernel_drops"), books.total("rows_lost")), (0, 0));
