@@ -92,7 +92,7 @@ mod tests {
     fn a_thread_is_told_by_its_name_and_its_work() {
         let process = std::process::id();
         let before = Threads::of(process).unwrap();
-        let work = || {
+        let work = move || {
             let mut sum = 0_u64;
             for number in 0..30_000_000_u64 {
                 sum = std::hint::black_box(sum ^ number);
