@@ -62,8 +62,8 @@ pub fn report(args: &IngestArgs, result: &Result<Outcome, IngestError>) -> ExitC
     match result {
         Ok(outcome) => {
             if args.quiet {
-                for damage in &outcome.damages {
-                    eprintln!("outflow: incomplete: {damage}");
+                for complaint in outcome.complaints() {
+                    eprintln!("outflow: {complaint}");
                 }
             } else {
                 eprintln!("{outcome}");

@@ -45,6 +45,17 @@ impl Outcome {
             })
     }
 
+    /// What the operator should hear in any case, a line each.
+    pub fn complaints(&self) -> Vec<String> {
+        let damages = self.damages.iter().map(|damage| format!("incomplete: {damage}"));
+        let lost = (self.rows_lost > 0).then(|| {
+            let rows = grouped(self.rows_lost.cast_signed());
+            format!("incomplete: {rows} finished rows were dropped, for the disk took them not")
+        });
+        let notices = self.notices.iter().map(|notice| format!("note: {notice}"));
+        damages.chain(lost).chain(notices).collect()
+    }
+
     /// Whether all that was there is in the store.
     pub fn is_complete(&self) -> bool {
         self.damages.is_empty() && self.rows_lost == 0 && self.difference() == 0
@@ -181,18 +192,8 @@ impl fmt::Display for Outcome {
         for (name, count, note) in self.remarks().into_iter().filter(|(_, count, _)| *count > 0) {
             writeln!(f, "{name:<22}{:>15}  {note}", grouped(count))?;
         }
-        for damage in &self.damages {
-            writeln!(f, "incomplete: {damage}")?;
-        }
-        if self.rows_lost > 0 {
-            let rows = grouped(self.rows_lost.cast_signed());
-            writeln!(
-                f,
-                "incomplete: {rows} finished rows were dropped, for the disk took them not"
-            )?;
-        }
-        for notice in &self.notices {
-            writeln!(f, "note: {notice}")?;
+        for complaint in self.complaints() {
+            writeln!(f, "{complaint}")?;
         }
         write!(f, "{} files published in {}", self.files, self.store.display())
     }

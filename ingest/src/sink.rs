@@ -214,7 +214,14 @@ impl<A: Archive> Sink<A> {
     fn balance(&mut self, lane: usize, end: &IntervalEnd) -> Result<(), StoreError> {
         let Some(book) = self.lanes.get_mut(lane) else { return Ok(()) };
         let mut row = book.account.close(end, &std::mem::take(&mut book.exported));
-        let nothing = IntervalEnd { tally: Tally::default(), ..end.clone() };
+        // Of no length, for the time was told already.
+        let watch = end.watch.map(|watch| Watch {
+            from_ns: watch.to_ns,
+            covered_ns: 0,
+            clock_step_ns: 0,
+            ..watch
+        });
+        let nothing = IntervalEnd { tally: Tally::default(), watch, ..end.clone() };
         book.provisional = Some(book.account.peek(&nothing, &Exported::default()));
         book.rotates |= end.watch.is_some_and(|watch| watch.rotates);
         if lane == 0 && self.live {

@@ -93,7 +93,7 @@ impl StoreError {
         move |source| {
             let hint = match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    " (the disk is full: free some space and run again; nothing of this run is in the store)"
+                    " (the disk is full: free some space; what was not published is not in the store yet)"
                 }
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                     " (choose a folder you may write to)"
