@@ -95,12 +95,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Done> {
     let day = Day::new(DATE, ZONE)?;
     let (report, files) = make(&store, &day, (&args.engine, &args.out.join("report")))?;
     print_balance(&report.ledger, &mut out)?;
+    for said in report.capture.warnings.iter().chain(&report.capture.notes) {
+        writeln!(out, "         {said}")?;
+    }
     if let Some(page) = files.first() {
         writeln!(out, "Report   {}", page.display())?;
     }
     writeln!(out, "Ask      outflow sql --store {}", root.display())?;
-    let is_balanced = report.ledger.balance_error == 0;
-    Ok(if wrong == 0 && is_balanced { ingested } else { Done::Incomplete })
+    Ok(if wrong == 0 && report.is_complete() { ingested } else { Done::Incomplete })
 }
 
 /// Makes the folder, or takes an earlier demo out of it; anybody else's folder is left alone.
@@ -239,11 +241,13 @@ fn compare(truth: &[TruthFlow], cells: &[Cell], out: &mut dyn Write) -> io::Resu
 fn print_balance(ledger: &Balance, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
-        "Ledger   {} packets seen = {} in flows + {} ignored + {} dropped + {} still open; difference {}",
+        "Ledger   {} packets seen = {} in flows + {} ignored + {} filtered + {} lost + {} still open; difference {}",
         grouped(ledger.packets_seen),
-        grouped(ledger.exported),
+        grouped(ledger.kept()),
         grouped(ledger.ignored()),
-        grouped(ledger.queue_drops),
+        grouped(ledger.filtered),
+        // What the kernel dropped had not been seen.
+        grouped(ledger.lost() - ledger.kernel_drops),
         grouped(ledger.still_open()),
         ledger.balance_error
     )

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use schemas::store::Store;
 
 use crate::cli::engine::{EngineArgs, block_on};
-use crate::cli::exit::Done;
+use crate::cli::exit::{Done, note};
 use crate::report::{Day, Report, write};
 
 /// Which day, of what, to where.
@@ -18,7 +18,8 @@ Examples:
   outflow report --store store --date 2014-09-22 --out report --catalog 2014.outflow-catalog
 
 A record belongs to the day in which its first packet came. The same store, day and catalog give the same report
-to the byte. Exit 3: the balance of packets is not closed.")]
+to the byte. Exit 3: the balance of packets is not closed, more than 0.1 % of the packets were lost, or an interface
+was watched for less than 99 % of the day; the page begins with it.")]
 pub(crate) struct Args {
     /// Store to report on
     #[arg(long, value_name = "DIR")]
@@ -44,7 +45,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Done> {
     for file in files {
         writeln!(out, "{}", file.display())?;
     }
-    if report.ledger.balance_error == 0 { Ok(Done::Complete) } else { Ok(Done::Incomplete) }
+    report.capture.warnings.iter().for_each(|warning| note(warning));
+    if report.is_complete() { Ok(Done::Complete) } else { Ok(Done::Incomplete) }
 }
 
 /// Gathers and writes a report; returns it and its files, the page first.

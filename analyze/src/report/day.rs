@@ -62,6 +62,12 @@ impl Day {
         dates.dedup();
         dates
     }
+
+    /// The time of day of an instant in this day's zone, `HH:MM:SS`.
+    pub fn clock(&self, micros: i64) -> String {
+        let text = local_texts(&[micros], &self.zone).and_then(|mut texts| texts.pop());
+        text.as_deref().and_then(|text| text.get(11..19)).unwrap_or("unknown").to_owned()
+    }
 }
 
 fn strict<T>(cast: impl FnOnce(&CastOptions<'static>) -> T) -> T {
@@ -86,6 +92,11 @@ fn date_text(days: i32) -> Option<String> {
 
 /// The local dates of instants; none if there is no such zone.
 fn local_dates(micros: &[i64], zone: &str) -> Option<Vec<String>> {
+    local_texts(micros, zone)?.iter().map(|text| text.get(..10).map(str::to_owned)).collect()
+}
+
+/// Instants as `YYYY-MM-DDTHH:MM:SS…` in a zone; none if there is no such zone.
+fn local_texts(micros: &[i64], zone: &str) -> Option<Vec<String>> {
     // The kernel would take any text for a zone until a value is printed.
     let local: ArrayRef =
         Arc::new(TimestampMicrosecondArray::from(micros.to_vec()).with_timezone(zone));
@@ -94,8 +105,7 @@ fn local_dates(micros: &[i64], zone: &str) -> Option<Vec<String>> {
         &DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into()))
     );
     let text = strict(|options| cast_with_options(&local, &DataType::Utf8, options)).ok()?;
-    let date = |text: Option<&str>| text?.get(..10).map(str::to_owned);
-    text.as_string::<i32>().iter().map(date).collect()
+    text.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
 }
 
 /// The first instant that bears this date in the zone, to a quarter of an hour: no zone changes its offset at an odder time of day.
@@ -151,5 +161,8 @@ mod tests {
         let day = Day::new("2014-09-22", "Asia/Taipei").unwrap();
         let found = day.dates_of(&[day.to, day.from, day.from - 1, day.to - 1]);
         assert_eq!(found, ["2014-09-21", "2014-09-22", "2014-09-23"]);
+        assert_eq!(day.clock(day.from), "00:00:00");
+        assert_eq!(day.clock(day.to - 1), "23:59:59");
+        assert_eq!(day.clock(day.from + 3_661_500_000), "01:01:01");
     }
 }

@@ -42,6 +42,8 @@ pub fn write(
         ("directions.csv", csv(&report.directions)?),
         ("hours.csv", csv(&report.hours)?),
         ("ledger.csv", csv(std::slice::from_ref(&report.ledger))?),
+        ("coverage.csv", csv(&report.coverage.watched)?),
+        ("gaps.csv", csv(&report.coverage.gaps)?),
     ];
     let mut written = Vec::with_capacity(files.len());
     for (name, text) in files {

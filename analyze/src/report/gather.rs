@@ -10,14 +10,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::catalog::{Catalog, Snapshot};
+use crate::report::balance::Balance;
 use crate::report::caveat::CAVEATS;
+use crate::report::coverage::Coverage;
 use crate::report::day::Day;
 use crate::report::error::ReportError;
 use crate::report::figures::{
-    Balance, CellRow, ContestedRow, DeviceRow, DirectionRow, HourRow, MismatchRow, NameRow,
-    OperatorRow, RungRow, Totals, VendorRow,
+    CellRow, ContestedRow, DeviceRow, DirectionRow, HourRow, MismatchRow, NameRow, OperatorRow,
+    RungRow, Totals, VendorRow,
 };
 use crate::report::share::{Completeness, largest_possible_percent, percent};
+use crate::report::telling::Telling;
 use crate::session::{Session, SessionError};
 
 /// A question that ships: the name of its file and its text.
@@ -79,6 +82,10 @@ pub struct Report {
     pub hours: Vec<HourRow>,
     /// The balance of packets.
     pub ledger: Balance,
+    /// When the interfaces were watched.
+    pub coverage: Coverage,
+    /// Both in words.
+    pub capture: Telling,
     /// What the network cannot show.
     pub caveats: &'static [&'static str],
 }
@@ -100,7 +107,10 @@ impl Report {
         }
         let totals: Totals = ask_one(session, &question!("totals")).await?;
         let ledger: Balance = ask_one(session, &question!("ledger")).await?;
-        let completeness = Completeness::of(&totals, &ledger);
+        let gaps = ask(session, &question!("gaps")).await?;
+        let coverage = Coverage::new(ask(session, &question!("coverage")).await?, gaps);
+        let capture = Telling::of(&ledger, &coverage, day);
+        let completeness = Completeness::of(&totals, &ledger, &coverage);
         let share = |row: VendorRow| VendorShare {
             name: catalog.vendor(&row.vendor).map_or(row.vendor.as_str(), |v| &v.name).to_owned(),
             share_percent: percent(row.bytes_up, totals.bytes_up),
@@ -130,8 +140,15 @@ impl Report {
             directions,
             hours: ask(session, &question!("hours")).await?,
             ledger,
+            coverage,
+            capture,
             caveats: CAVEATS,
         })
+    }
+
+    /// Whether the day can be cited without saying what is missing: the balance is closed, little was lost, and somebody watched.
+    pub fn is_complete(&self) -> bool {
+        self.capture.warnings.is_empty()
     }
 }
 
@@ -174,6 +191,7 @@ async fn define(session: &Session, view: &Question, day: &Day) -> Result<(), Rep
     let time = |micros| ScalarValue::TimestampMicrosecond(Some(micros), Some("UTC".into()));
     let mut values = vec![("from", time(day.from)), ("to", time(day.to))];
     values.push(("from_us", ScalarValue::Int64(Some(day.from))));
+    values.push(("to_us", ScalarValue::Int64(Some(day.to))));
     let context = session.context();
     let frame = context.sql(view.sql).await.map_err(failed)?;
     let frame = frame.with_param_values(values).map_err(failed)?;

@@ -73,6 +73,7 @@ fn loss(report: &Report) -> String {
             "no packet of the captures was lost, and what the tap itself missed they do not tell"
                 .to_owned()
         }
+        _ if ledger.lost() == 0 => "no packet is known to be lost".to_owned(),
         _ => format!("{} of the packets were lost", percentage(report.completeness.lost_percent)),
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! The data know no layout and the page asks no questions; the same store, day and catalog give the same bytes.
 
+mod balance;
 mod caveat;
 mod chart;
+mod coverage;
 mod day;
 mod error;
 mod figures;
@@ -15,11 +17,13 @@ mod page;
 mod place;
 mod sankey;
 mod share;
+mod telling;
 mod view;
 
+pub use balance::Balance;
 pub use day::{Day, DayError};
 pub use error::ReportError;
-pub use figures::{Balance, CellRow};
+pub use figures::CellRow;
 pub use files::write;
 pub use gather::{Report, typed_rows};
 pub use numbers::{grouped, octets, percentage};

@@ -54,6 +54,14 @@ pub fn percentage(percent: f64) -> String {
     }
 }
 
+/// Millionths as a percentage with all digits there are, for limits are judged by it: `0.1001 %`.
+pub(crate) fn millionths(ppm: i64) -> String {
+    let sign = if ppm < 0 { "−" } else { "" };
+    let (whole, rest) = (ppm.unsigned_abs() / 10_000, ppm.unsigned_abs() % 10_000);
+    let digits = format!("{whole}.{rest:04}");
+    format!("{sign}{} %", digits.trim_end_matches('0').trim_end_matches('.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +90,12 @@ mod tests {
         assert_eq!(grouped(0), "0");
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(-1_234_567), "−1\u{202f}234\u{202f}567");
+    }
+
+    #[test]
+    fn millionths_keep_their_digits() {
+        let shown = [0, 1, 1_001, 990_000, 999_999, 1_000_000].map(millionths);
+        assert_eq!(shown, ["0 %", "0.0001 %", "0.1001 %", "99 %", "99.9999 %", "100 %"]);
     }
 
     #[test]

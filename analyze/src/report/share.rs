@@ -1,11 +1,13 @@
 //! Shares, and how large a vendor's share could be at most.
 //!
-//! What nobody could be named for, what is contested, what stands apart and what was lost might all have been one vendor's; so a share without its
+//! What nobody could be named for, what is contested, what stands apart, what was lost and what nobody watched might all have been one vendor's; so a share without its
 //! largest possible value is half an answer.
 
 use serde::Serialize;
 
-use crate::report::figures::{Balance, Totals};
+use crate::report::balance::Balance;
+use crate::report::coverage::Coverage;
+use crate::report::figures::Totals;
 
 /// Part of a whole as a percentage with four decimals; 0 of nothing.
 pub(crate) fn percent(part: i64, whole: i64) -> f64 {
@@ -30,13 +32,15 @@ pub struct Completeness {
     pub contested_percent: f64,
     /// Share that went to servers whose country two sources see differently.
     pub country_disputed_percent: f64,
-    /// Share of packets known to have passed unseen.
+    /// Share of packets known to have passed that are in no record; 0 where no row of the ledger tells.
     pub lost_percent: f64,
+    /// Share of the day in which the least watched interface was watched; none for captures.
+    pub covered_percent: Option<f64>,
 }
 
 impl Completeness {
     /// From the sums and the balance.
-    pub fn of(totals: &Totals, balance: &Balance) -> Self {
+    pub fn of(totals: &Totals, balance: &Balance, coverage: &Coverage) -> Self {
         let of_up = |part| percent(part, totals.bytes_up);
         Self {
             attributed_percent: of_up(totals.attributed_bytes_up),
@@ -44,14 +48,16 @@ impl Completeness {
             mismatch_percent: of_up(totals.mismatch_bytes_up),
             contested_percent: of_up(totals.contested_bytes_up),
             country_disputed_percent: of_up(totals.disputed_bytes_up),
-            lost_percent: percent(balance.lost(), balance.passed()),
+            lost_percent: percent(balance.lost_ppm().unwrap_or(0), 1_000_000),
+            covered_percent: coverage.least().map(|row| percent(row.ppm(), 1_000_000)),
         }
     }
 }
 
 /// The largest share of what was sent out that a vendor with `bytes_up` (of these `contested` in doubt) could have had.
 ///
-/// Everything open is given to it: unattributed, mismatched, contested between others, and the lost packets at the mean size of the seen ones.
+/// Everything open is given to it: unattributed, mismatched, contested between others, the lost packets at the mean size of the seen ones, and the time in
+/// which nobody watched at the mean rate of the rest. What may have been lost before the probe is an estimate and not in it.
 pub(crate) fn largest_possible_percent(
     vendor: (i64, i64),
     totals: &Totals,
@@ -63,7 +69,9 @@ pub(crate) fn largest_possible_percent(
         bytes_up + totals.unattributed_bytes_up + totals.mismatch_bytes_up + contested_elsewhere;
     let seen = percent(could.min(totals.bytes_up), totals.bytes_up);
     let lost = completeness.lost_percent;
-    let share = seen + (100.0 - seen) * lost / 100.0;
+    let covered = completeness.covered_percent.unwrap_or(100.0);
+    let known = (1.0 - lost / 100.0) * covered / 100.0;
+    let share = 100.0 - (100.0 - seen) * known;
     (share * 10_000.0).round() / 10_000.0
 }
 
@@ -96,14 +104,26 @@ mod tests {
     #[test]
     #[expect(clippy::float_cmp, reason = "the figures are rounded to four decimals")]
     fn everything_open_could_be_one_vendors() {
-        let none = Completeness::of(&totals(), &Balance::default());
+        let none = Completeness::of(&totals(), &Balance::default(), &Coverage::default());
         assert_eq!(none.unattributed_percent, 20.0);
         assert_eq!(largest_possible_percent((300, 50), &totals(), &none), 60.0);
         assert_eq!(largest_possible_percent((300, 0), &totals(), &none), 65.0);
-        let lossy = Balance { packets_seen: 900, kernel_drops: 100, ..Balance::default() };
-        let lossy = Completeness::of(&totals(), &lossy);
+        let dropped =
+            Balance { intervals: 1, packets_seen: 900, kernel_drops: 100, ..Balance::default() };
+        let lossy = Completeness::of(&totals(), &dropped, &Coverage::default());
         assert_eq!(lossy.lost_percent, 10.0);
         assert_eq!(largest_possible_percent((300, 50), &totals(), &lossy), 64.0);
+        let rows = Balance {
+            packets_seen: 1_000,
+            kernel_drops: 0,
+            rows_lost_packets: 60,
+            open_lost: 40,
+            ..dropped
+        };
+        let rows = Completeness::of(&totals(), &rows, &Coverage::default());
+        assert_eq!(largest_possible_percent((300, 50), &totals(), &rows), 64.0);
+        let half = Completeness { covered_percent: Some(50.0), ..lossy };
+        assert_eq!(largest_possible_percent((300, 50), &totals(), &half), 82.0);
     }
 
     #[test]

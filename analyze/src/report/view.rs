@@ -4,7 +4,8 @@
 
 use crate::catalog::{Catalog, Source};
 use crate::output::printable::printable;
-use crate::report::figures::{Balance, CellRow};
+use crate::report::balance::Balance;
+use crate::report::figures::CellRow;
 use crate::report::gather::Report;
 use crate::report::numbers::{grouped, octets, percentage};
 use crate::report::place;
@@ -87,15 +88,24 @@ pub(crate) fn tiles(report: &Report) -> Vec<Tile> {
         tile(percentage(open.unattributed_percent), "unattributed", "of octets sent"),
         tile(percentage(open.contested_percent), "contested", "evidence names two"),
         tile(percentage(open.country_disputed_percent), "place disputed", "two sources differ"),
-        tile(percentage(open.lost_percent), "lost", loss_note(report)),
+        tile(lost(report), "lost", loss_note(report)),
     ]
 }
 
+fn lost(report: &Report) -> String {
+    report
+        .ledger
+        .lost_ppm()
+        .map_or_else(|| "?".to_owned(), |_| percentage(report.completeness.lost_percent))
+}
+
 fn loss_note(report: &Report) -> &'static str {
-    match (report.ledger.intervals, report.ledger.kernel_counted) {
-        (0, _) => "unknown: no ledger rows",
-        (_, 0) => "the tap's own loss is not told",
-        _ => "of packets that passed",
+    let ledger = &report.ledger;
+    match (ledger.intervals, ledger.kernel_counted, ledger.kernel_uncounted) {
+        (0, ..) => "unknown: no ledger rows",
+        (_, 0, 0) => "the tap's own loss is not told",
+        (_, _, 0) => "of packets that passed",
+        _ => "at least: the kernel's is not all told",
     }
 }
 
@@ -322,9 +332,12 @@ pub(crate) fn balance(ledger: &Balance) -> (Vec<Entry>, Vec<Entry>) {
         ("ignored: captured too short", ledger.ignored_truncated),
         ("ignored: malformed", ledger.ignored_malformed),
         ("ignored: too many headers", ledger.ignored_too_deep),
-        ("dropped: a lane was full", ledger.queue_drops),
+        ("did not match the filter", ledger.filtered),
+        ("lost: a lane was full", ledger.queue_drops),
+        ("lost: in rows that the disk did not take", ledger.rows_lost_packets),
+        ("lost: in flows open when the probe was killed", ledger.open_lost),
     ];
-    let mut went = vec![entry("", "in records of flows", ledger.exported)];
+    let mut went = vec![entry("", "in records of flows", ledger.kept())];
     for (title, packets) in reasons.into_iter().filter(|(_, packets)| *packets != 0) {
         went.push(entry("+", title, packets));
     }

@@ -9,8 +9,9 @@ use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use schemas::dns::{self, DnsBatch, DnsRow};
 use schemas::flow::{self, FlowBatch, FlowRow};
+use schemas::ledger::{self, LedgerBatch, LedgerRow};
 use schemas::store::{Hour, Publisher, Store};
-use schemas::{Mac, Micros};
+use schemas::{Column, Mac, Micros, Table};
 use tempfile::TempDir;
 
 /// 2014-09-23 14:00 UTC.
@@ -146,6 +147,27 @@ impl Fixture {
         });
         let mut file = publisher.stage(&dns::TABLE, Hour::of_micros(BEGIN)).unwrap();
         file.append(&batch.finish().unwrap(), (BEGIN, BEGIN)).unwrap();
+        publisher.seal(file).unwrap();
+        publisher.commit(vec![], false).unwrap();
+    }
+
+    /// Publishes rows of the ledger, one file with those columns that `is_kept` wants.
+    pub(crate) fn publish_ledger(&mut self, rows: &[LedgerRow], is_kept: fn(&Column) -> bool) {
+        self.runs += 1;
+        let mut publisher =
+            Publisher::begin(&self.store(), "tap", &format!("run{}", self.runs)).unwrap();
+        let mut batch = LedgerBatch::default();
+        rows.iter().for_each(|row| batch.append(row));
+        let whole = batch.finish().unwrap();
+        let columns: Vec<Column> =
+            ledger::TABLE.columns.iter().filter(|column| is_kept(column)).copied().collect();
+        let places: Vec<usize> =
+            columns.iter().map(|column| whole.schema().index_of(column.name).unwrap()).collect();
+        let table = Table { columns: Box::leak(columns.into_boxed_slice()), ..ledger::TABLE };
+        let ends = rows.iter().map(|row| row.ts_end.0);
+        let (first, last) = (ends.clone().min().unwrap(), ends.max().unwrap());
+        let mut file = publisher.stage(&table, Hour::of_micros(first)).unwrap();
+        file.append(&whole.project(&places).unwrap(), (first, last)).unwrap();
         publisher.seal(file).unwrap();
         publisher.commit(vec![], false).unwrap();
     }

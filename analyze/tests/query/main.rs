@@ -2,6 +2,7 @@
 //! One binary, for each would link the whole engine again.
 
 mod attributed;
+mod capture;
 mod dataset;
 #[cfg(test)]
 mod fixture;
