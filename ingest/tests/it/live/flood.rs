@@ -176,7 +176,7 @@ fn publish_rest(wire: &Wire, ground: &Ground) {
     let begin = Instant::now();
     while waits() > 0 {
         assert!(begin.elapsed() < Duration::from_secs(300), "{} files wait", waits());
-        let probe = Probe::start(wire, &ground.store(), "--ring-mb 1 --block-kb 64");
+        let probe = Probe::start(wire, &ground.store(), "--ring-mb 1 --block-kb 64 --spool-mb 64");
         let (before, since) = (waits(), Instant::now());
         while waits() > 1.min(before - 1) && since.elapsed() < Duration::from_secs(120) {
             thread::sleep(Duration::from_millis(100));
@@ -204,7 +204,9 @@ fn cap() -> usize {
 fn a_flood_of_the_table_evicts_nobody_who_talks_and_no_packet_goes_missing() {
     let Some(wire) = Wire::lay() else { return };
     let ground = Ground::new();
-    let words = format!("--max-flows {FLOWS_MAX} --active-timeout 10m --ring-mb {RING_MIB}");
+    // A small spool: what the press cannot keep up with is dropped, oldest first, and counted.
+    let words =
+        format!("--max-flows {FLOWS_MAX} --active-timeout 10m --ring-mb {RING_MIB} --spool-mb 64");
     let probe = Probe::run(&wire, on_lanes(LANES, &ground.store(), &words));
     let idle = kib(&probe, "VmHWM") / 1_024;
     let mut random = Random(0x6f75_7466_6c6f_7721);

@@ -102,8 +102,8 @@ fn as_a_file(frames: &[Vec<u8>]) -> Vec<String> {
 fn on_the_wire(frames: &[Vec<u8>], lanes: usize, words: &str) -> Option<Books> {
     let wire = Wire::lay()?;
     for end in [End::Source, End::Tap] {
-        // Room for a full packet behind tags, and short enough for AF_XDP.
-        wire.set(end, "mtu 3000");
+        // Room for the longest frame of the day, and short enough for AF_XDP.
+        wire.set(end, "mtu 3200");
     }
     let ground = Ground::new();
     let words = format!("{TIME_OUTS} {words}");
