@@ -43,12 +43,20 @@ pub(crate) struct Periods {
     pub retire_ns: i64,
 }
 
+/// When the source was opened, and what the interface had counted by then: packets come from that moment on, not from when somebody looks at them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opened {
+    pub at: Moment,
+    pub link: Link,
+}
+
 /// What the capture thread is made with.
 pub(crate) struct CaptureParts<'a> {
     pub clock: &'a dyn Clock,
     pub links: Box<dyn Links>,
     pub open: Open,
     pub source: Box<dyn LiveSource>,
+    pub opened: Opened,
     pub lanes: Vec<Sender<Message>>,
     pub writer: Sender<Delivery>,
     pub metrics: &'a Metrics,
@@ -88,17 +96,16 @@ impl<'a> Capture<'a> {
     pub(crate) fn new(parts: CaptureParts<'a>) -> Self {
         let CaptureParts {
             clock,
-            mut links,
+            links,
             open,
             source,
+            opened: Opened { at, link },
             lanes,
             writer,
             metrics,
             interface,
             periods,
         } = parts;
-        let now = Moment::of(clock);
-        let link = links.look();
         let exits: Vec<Exit> = lanes.into_iter().map(Exit::new).collect();
         Self {
             clock,
@@ -113,14 +120,14 @@ impl<'a> Capture<'a> {
             interface,
             periods,
             pool: Pool::new(4),
-            last: now,
-            next_tick: now.steady_ns + TICK_NS,
+            last: at,
+            next_tick: at.steady_ns + TICK_NS,
             next_open: 0,
             ticks: 0,
-            interval_from: now.wall_ns,
+            interval_from: at.wall_ns,
             interval_step: 0,
             dark_ns: 0,
-            dark_since: (!link.is_up).then_some(now),
+            dark_since: (!link.is_up).then_some(at),
             nic: NicCounters::default(),
             nic_raw: link.counters,
             link_up: link.is_up,
@@ -213,7 +220,6 @@ impl<'a> Capture<'a> {
         if let Ok(source) = (self.open)() {
             self.stamps = source.timestamp_source();
             self.source = Some(source);
-            self.nic_raw = NicCounters::default();
         }
     }
 
@@ -255,7 +261,7 @@ impl<'a> Capture<'a> {
         self.last = now;
     }
 
-    /// The interface's own counters begin anew when it is made anew.
+    /// The interface's own counters are 0 while it is away, and begin anew when it is made anew.
     fn count_nic(&mut self, link: &Link) {
         let (now, before) = (link.counters, self.nic_raw);
         let since = |now: u64, before: u64| if now >= before { now - before } else { now };

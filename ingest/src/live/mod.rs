@@ -28,10 +28,10 @@ use crate::guard;
 use crate::identity;
 use crate::lane::{Lane, LaneSettings};
 use crate::ledger::Account;
-use crate::live::capture::{Capture, CaptureParts};
-use crate::live::clock::{Clock, MachineClock};
+use crate::live::capture::{Capture, CaptureParts, Opened};
+use crate::live::clock::{Clock, MachineClock, Moment};
 use crate::live::exit::Message;
-use crate::live::link::KernelLinks;
+use crate::live::link::{KernelLinks, Links};
 use crate::live::work::Worker;
 use crate::metrics::Metrics;
 use crate::outcome::Outcome;
@@ -67,14 +67,16 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(IngestError::Signals)?;
     }
     let mut open = setup::opener(&args.live, settings.lanes, filter.as_ref())?;
+    let clock = MachineClock::new();
+    let at = Moment::of(&clock);
     let source = open()?;
+    let mut links = KernelLinks::new(&name);
+    let opened = Opened { at, link: links.look() };
     let endpoint = args.live.metrics.as_deref().map(Endpoint::bind).transpose()?;
-    let links = KernelLinks::new(&name);
     let confined = guard::confine(&setup::confinement(args, endpoint.as_ref()))?;
     if !args.quiet {
         setup::announce(&settings, args, (source.backend(), &confined));
     }
-    let clock = MachineClock::new();
     let boot = identity::boot_id();
     let recovered = spool::recover(&store, &settings.sensor, &boot, clock.wall_ns())?;
     let metrics = Arc::new(setup::metrics(args, &settings, source.backend()));
@@ -109,12 +111,13 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
                 .map_err(IngestError::Thread)?,
         };
         probe.spawn_watchers(scope, endpoint)?;
-        probe.tell_of_gap(&writer);
+        probe.tell_of_gap(&writer, opened.at.wall_ns);
         let capture = Capture::new(CaptureParts {
             clock: &probe.clock,
             links: Box::new(links),
             open,
             source,
+            opened,
             lanes: exits,
             writer,
             metrics: &probe.metrics,
@@ -227,9 +230,8 @@ impl Probe<'_> {
         Resolutions::new(limits.active_timeout_ns + limits.idle_timeout_ns + LATENESS_NS)
     }
 
-    /// Between the last sign of life of an earlier run and now, nothing was seen.
-    fn tell_of_gap(&self, writer: &Sender<Delivery>) {
-        let now = self.clock.wall_ns();
+    /// Between the last sign of life of an earlier run and `now`, nothing was seen.
+    fn tell_of_gap(&self, writer: &Sender<Delivery>, now: i64) {
         let Some(since) = self.last_alive.filter(|since| *since < now) else { return };
         let note = Note {
             interface: Arc::clone(&self.name),

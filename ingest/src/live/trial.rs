@@ -18,8 +18,8 @@ use crate::flow::Limits;
 use crate::frame::LinkType;
 use crate::lane::{Lane, LaneSettings};
 use crate::ledger::Account;
-use crate::live::capture::{Capture, CaptureParts, Periods};
-use crate::live::clock::Clock;
+use crate::live::capture::{Capture, CaptureParts, Opened, Periods};
+use crate::live::clock::{Clock, Moment};
 use crate::live::link::{Link, Links};
 use crate::live::work::Worker;
 use crate::metrics::Metrics;
@@ -255,6 +255,10 @@ fn play(lanes: usize, scene: impl FnOnce(&mut Trial<'_>)) -> Memory {
                 Ok(Box::new(Hand(Arc::clone(&opener))))
             }),
             source: Box::new(Hand(Arc::clone(&world))),
+            opened: Opened {
+                at: Moment::of(&hand),
+                link: Link { exists: true, is_up: true, ..Link::default() },
+            },
             lanes: exits,
             writer,
             metrics: &metrics,

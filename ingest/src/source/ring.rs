@@ -254,11 +254,15 @@ impl RingSource {
     }
 
     /// The kernel had to say that the interface went down, which is no error, or away.
-    fn hear(&mut self) {
+    fn hear(&self) {
         for ring in &self.rings {
             // Reading the error clears it; otherwise every wait would end at once.
             let _ = getsockopt(&ring.socket.as_fd(), sockopt::SocketError);
         }
+    }
+
+    /// Of the deletion that follows a link going down the kernel says nothing, so it is looked for whenever nothing comes.
+    fn look(&mut self) {
         let is_deleted = |ring: &Ring| ring.socket.bound().is_ok_and(|(at, _)| at != self.index);
         if self.rings.iter().any(is_deleted) {
             self.farewell.get_or_insert(FAREWELLS_MAX);
@@ -294,8 +298,13 @@ impl LiveSource for RingSource {
             return self.part();
         }
         let waited = self.wait(wait)?;
-        if waited == Waited::News {
-            self.hear();
+        match waited {
+            Waited::Ready => {}
+            Waited::Quiet => self.look(),
+            Waited::News => {
+                self.hear();
+                self.look();
+            }
         }
         if !self.drain(give) && waited != Waited::Quiet {
             // The kernel says there is something as long as a lane has the newest block.

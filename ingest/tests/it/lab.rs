@@ -65,22 +65,27 @@ pub(crate) fn rows_of(store: &Path, table: &str) -> Vec<Row> {
         if file.table != table {
             continue;
         }
-        let input = File::open(store.root().join(&file.path)).unwrap();
         let before = rows.len();
-        for batch in ParquetRecordBatchReaderBuilder::try_new(input).unwrap().build().unwrap() {
-            let batch = batch.unwrap();
-            let schema = batch.schema();
-            for row in 0..batch.num_rows() {
-                let cells =
-                    schema.fields().iter().zip(batch.columns()).filter(|(_, c)| c.is_valid(row));
-                rows.push(
-                    cells
-                        .map(|(field, column)| (field.name().clone(), text(column, row)))
-                        .collect(),
-                );
-            }
-        }
+        rows.extend(rows_in(&store.root().join(&file.path)));
         assert_eq!((rows.len() - before) as u64, file.rows, "{}", file.path);
+    }
+    rows
+}
+
+/// The rows of a file.
+pub(crate) fn rows_in(path: &Path) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let input = File::open(path).unwrap();
+    for batch in ParquetRecordBatchReaderBuilder::try_new(input).unwrap().build().unwrap() {
+        let batch = batch.unwrap();
+        let schema = batch.schema();
+        for row in 0..batch.num_rows() {
+            let cells =
+                schema.fields().iter().zip(batch.columns()).filter(|(_, c)| c.is_valid(row));
+            rows.push(
+                cells.map(|(field, column)| (field.name().clone(), text(column, row))).collect(),
+            );
+        }
     }
     rows
 }

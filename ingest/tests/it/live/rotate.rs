@@ -1,0 +1,134 @@
+//! Publishing every second while packets come: none is lost, none counted twice, and what is idle is soon in the store.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use schemas::store::Store;
+
+use crate::forge::Shape;
+use crate::lab::{Row, number, rows_in, sum};
+use crate::live::lab::{Sender, Wire};
+use crate::live::probe::{Books, Ground, Probe};
+use crate::live::same::on_lanes;
+
+const TIME: Duration = Duration::from_secs(15);
+/// Between two bursts.
+const TURN: Duration = Duration::from_millis(20);
+/// Flows that speak every turn, both ways.
+const LONG: u16 = 40;
+/// Idle and rotation.
+const SECOND_US: i64 = 1_000_000;
+/// Idle flows leave the table this soon after their time-out.
+const EXPORT_US: i64 = SECOND_US;
+/// A look at the clock, between which intervals are cut.
+const LOOK_US: i64 = 300_000;
+/// From the cut to the name in the store: conversion, three fsyncs, on a busy disk.
+const PRESS_US: i64 = 2 * SECOND_US;
+
+/// Sends to the beat until the time is over; gives the packets.
+fn send(sender: &Sender) -> u64 {
+    let begin = Instant::now();
+    let mut sent = 0;
+    for turn in 0_u16.. {
+        let Some(wait) = (TURN * u32::from(turn)).checked_sub(begin.elapsed()) else {
+            if begin.elapsed() >= TIME {
+                break;
+            }
+            continue;
+        };
+        thread::sleep(wait);
+        if begin.elapsed() >= TIME {
+            break;
+        }
+        let mut frames = Vec::new();
+        for flow in 0..LONG {
+            let (client, server) = ((1, 2_000 + flow), (2, 443));
+            frames.push(Shape::udp(0, client, server, 100).packet().bytes);
+            frames.push(Shape::udp(0, server, client, 200).packet().bytes);
+        }
+        // One that says nothing more.
+        frames.push(Shape::udp(0, (3, 10_000 + turn), (4, 53_000), 10).packet().bytes);
+        sent += sender.send(&frames);
+    }
+    sent
+}
+
+/// A publication: its flows, when its interval ended, when it was there.
+struct Publication {
+    flows: Vec<Row>,
+    cut_us: i64,
+    there_us: i64,
+}
+
+fn publications(store: &Path) -> Vec<Publication> {
+    let store = Store::open(store).unwrap();
+    let publication = |entry: schemas::store::Entry| {
+        let of = |table: &str| -> Vec<Row> {
+            let files = entry.files.iter().filter(|file| file.table == table);
+            files.flat_map(|file| rows_in(&store.root().join(&file.path))).collect()
+        };
+        let ends = of("ledger").iter().map(|row| number(row, "ts_end")).collect::<Vec<_>>();
+        let files = entry.files.iter().map(|file| {
+            let file = fs::metadata(store.root().join(&file.path)).unwrap();
+            // Its last change was to be given its name.
+            file.ctime() * SECOND_US + file.ctime_nsec() / 1_000
+        });
+        Publication {
+            there_us: files.max().unwrap(),
+            cut_us: ends.into_iter().max().unwrap(),
+            flows: of("flows"),
+        }
+    };
+    store.entries().unwrap().into_iter().map(publication).collect()
+}
+
+#[test]
+fn publishing_every_second_loses_nothing_and_keeps_nobody_waiting() {
+    let Some(wire) = Wire::lay() else { return };
+    let ground = Ground::new();
+    let words = "--rotate 1s --idle-timeout 1s --active-timeout 3s --ring-mb 16";
+    let probe = Probe::run(&wire, on_lanes(2, &ground.store(), words));
+    let sent = send(&wire.sender());
+    let ended = probe.end();
+    let books = Books::of(&ground.store());
+    books.assert_whole(sent);
+    let parts: BTreeSet<_> =
+        books.flows.iter().map(|row| (&row["flow_id"], &row["flow_part"])).collect();
+    assert_eq!(parts.len(), books.flows.len(), "a part is there twice");
+    let publications = publications(&ground.store());
+    let with_flows = publications.iter().filter(|one| !one.flows.is_empty()).count();
+    assert!(with_flows >= 10, "{with_flows} publications with flows: {}", ended.said);
+    // Every long flow has all of its parts, from the first on.
+    for flow in 0..LONG {
+        let port = (2_000 + flow).to_string();
+        let of: Vec<&Row> = books
+            .flows
+            .iter()
+            .filter(|row| row.get("src_port") == Some(&port) || row.get("dst_port") == Some(&port))
+            .collect();
+        let parts: BTreeSet<i64> = of.iter().map(|row| number(row, "flow_part")).collect();
+        assert!(parts.len() >= 4 && parts.iter().copied().eq(0..parts.len() as i64), "{parts:?}");
+        assert_eq!(of.iter().map(|row| &row["flow_id"]).collect::<BTreeSet<_>>().len(), 1);
+    }
+    let (mut export, mut press, mut idle) = (0, 0, 0);
+    for one in &publications {
+        press = press.max(one.there_us - one.cut_us);
+        for row in one.flows.iter().filter(|row| row["flow_end_reason"] == "idle") {
+            idle += number(row, "packets");
+            let due = number(row, "flow_end") + SECOND_US;
+            assert!(due <= one.cut_us, "exported before its time: {row:?}");
+            export = export.max(one.cut_us - due);
+        }
+    }
+    eprintln!(
+        "{sent} packets, {with_flows} publications; idle flows in the interval that ends {export} µs after their time-out, published {press} µs after its end"
+    );
+    assert!(idle > 500, "{idle} idle flows");
+    assert!(export <= EXPORT_US + SECOND_US + LOOK_US, "{export} µs");
+    assert!(press <= PRESS_US, "{press} µs");
+    assert_eq!(sum(&books.flows, "packets"), sent.cast_signed());
+}
