@@ -39,7 +39,7 @@ use crate::record::RowStyle;
 use crate::resolution::Resolutions;
 use crate::screen;
 use crate::sink::{Sink, Written};
-use crate::spool::{self, Intake, Kept, Pressed, SpoolSettings};
+use crate::spool::{self, Intake, Kept, Pressed};
 use crate::watch::Note;
 
 /// Messages that wait before a lane: more than a ring has blocks, so that none of them is refused.
@@ -81,16 +81,8 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     let recovered = spool::recover(&store, &settings.sensor, &boot, clock.wall_ns())?;
     let metrics = Arc::new(setup::metrics(args, &settings, source.backend()));
     let last_alive = recovered.last_alive_ns;
-    let spool = spool::open(
-        SpoolSettings {
-            store: store.clone(),
-            sensor: Arc::clone(&settings.sensor),
-            boot,
-            spool_max_bytes: u64::from(args.live.spool_mb) << 20,
-            metrics: Arc::clone(&metrics),
-        },
-        recovered,
-    );
+    let settled = setup::spool(args, store, (&settings.sensor, boot), &metrics);
+    let spool = spool::open(settled, recovered);
     let backend = source.backend();
     let name: Arc<str> = name.into();
     let filter = if args.live.kernel_filter { None } else { filter };

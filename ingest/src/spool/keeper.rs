@@ -338,9 +338,11 @@ impl Keeper {
     fn fail(&mut self, error: &StoreError) {
         self.shared.settings.metrics.disk.write_errors.add(1);
         if self.failure.is_none() {
-            self.shared.state().notice(format!("rows wait in memory: {}", crate::chain(error)));
+            self.shared
+                .state()
+                .notice(format!("rows wait in memory: {}", crate::error::chain(error)));
         }
-        self.failure = Some(crate::chain(error));
+        self.failure = Some(crate::error::chain(error));
         let is_stuck = {
             let mut state = self.shared.state();
             let is_stuck = state.is_press_stuck && state.backlog.is_half_full();
