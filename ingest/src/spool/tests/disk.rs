@@ -161,3 +161,24 @@ fn the_spool_keeps_its_limit() {
     assert_eq!(kept.lost.ledger_rows, 0);
     assert_all_counted(&root, given, "limit");
 }
+
+#[test]
+fn a_spool_too_small_for_all_that_waits_takes_it_piece_by_piece() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("store");
+    let mut probe = Probe::start(&root, "b1", 16 << 20);
+    for _ in 0..10 {
+        probe.rows(probe.given, 8_000);
+        probe.cut(false);
+    }
+    let mut steps = 0;
+    while probe.keep() != Step::Idle {
+        probe.press();
+        steps += 1;
+        assert!(steps < 200, "stuck for good");
+    }
+    let given = probe.given;
+    let (kept, _) = probe.close();
+    assert_eq!(kept.error, None);
+    assert_all_counted(&root, given, "piece by piece");
+}

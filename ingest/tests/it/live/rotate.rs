@@ -111,7 +111,10 @@ fn publishing_every_second_loses_nothing_and_keeps_nobody_waiting() {
             .filter(|row| row.get("src_port") == Some(&port) || row.get("dst_port") == Some(&port))
             .collect();
         let parts: BTreeSet<i64> = of.iter().map(|row| number(row, "flow_part")).collect();
-        assert!(parts.len() >= 4 && parts.iter().copied().eq(0..parts.len() as i64), "{parts:?}");
+        assert!(
+            parts.len() >= 4 && parts.iter().copied().eq(0..i64::try_from(parts.len()).unwrap()),
+            "{parts:?}"
+        );
         assert_eq!(of.iter().map(|row| &row["flow_id"]).collect::<BTreeSet<_>>().len(), 1);
     }
     let (mut export, mut press, mut idle) = (0, 0, 0);
