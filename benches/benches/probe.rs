@@ -73,8 +73,8 @@ fn observation(number: u32) -> Observation {
         bytes[..4].copy_from_slice(&address.octets());
         Endpoint { address: bytes, port }
     };
-    let from = end(Ipv4Addr::from_bits(0x0a00_0000 | number), 40_000);
-    let to = end(Ipv4Addr::from_bits(0xc612_0000 | number >> 7), 443);
+    let from = end(Ipv4Addr::from_bits(0x0a00_0000 ^ number), 40_000);
+    let to = end(Ipv4Addr::from_bits(0xc612_0000 | number >> 7 & 0xffff), 443);
     let (key, forward) = FlowKey::of(&Ends { from, to, ip_proto: 17, ip_version: 4 });
     Observation {
         key,
@@ -88,18 +88,21 @@ fn observation(number: u32) -> Observation {
     }
 }
 
+fn limits(flows_max: usize) -> Limits {
+    Limits { active_timeout_ns: 60_000_000_000, idle_timeout_ns: 30_000_000_000, flows_max }
+}
+
 /// A table with flows in it.
 fn filled(flows: u32) -> FlowTable {
-    let limits = Limits {
-        active_timeout_ns: 60_000_000_000,
-        idle_timeout_ns: 30_000_000_000,
-        flows_max: 1 << 20,
-    };
-    let mut table = FlowTable::new(limits, SEED);
+    let mut table = FlowTable::new(limits(1 << 20), SEED);
     for number in 0..flows {
         let observation = observation(number);
         let hash = table.hash(&observation.key);
-        table.observe(&observation, Arrival { hash, clock: 1, place: None, sequence: None }, &mut Nobody);
+        table.observe(
+            &observation,
+            Arrival { hash, clock: 1, place: None, sequence: None },
+            &mut Nobody,
+        );
     }
     table
 }
@@ -154,6 +157,32 @@ fn count(table: &mut FlowTable, packets: &[Observation]) {
     }
 }
 
+/// Nanoseconds for each new flow whose keys an attacker chose to share 12 bits of the hash under seed 0, and for any keys, in a table whose seed he does
+/// not know; and what he would gain if he did. Decides whether the hash is worth its price: the first two must not differ by a factor of 2.
+fn flooding(c: &mut Criterion) {
+    const FLOWS: usize = 65_536;
+    let chosen: Vec<Observation> = (0..)
+        .map(observation)
+        .filter(|packet| packet.key.hash(0) & 4095 == 0)
+        .take(FLOWS)
+        .collect();
+    let any: Vec<Observation> = (0..).step_by(4096).map(observation).take(FLOWS).collect();
+    let mut group = c.benchmark_group("flood");
+    group.throughput(Throughput::Elements(FLOWS as u64)).sample_size(10);
+    for (name, packets, seed) in
+        [("any", &any, SEED), ("chosen", &chosen, SEED), ("chosen, seed known", &chosen, 0)]
+    {
+        group.bench_function(name, |b| {
+            b.iter_batched_ref(
+                || FlowTable::new(limits(FLOWS), seed),
+                |table| packets.chunks(GROUP).for_each(|packets| count(table, packets)),
+                criterion::BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
+}
+
 /// Payloads of a plan that a reader takes to be of its kind.
 fn payloads(plan: &Plan, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
     let mut payloads = Vec::new();
@@ -204,5 +233,5 @@ fn settings() -> Criterion {
         .measurement_time(Duration::from_secs(3))
 }
 
-criterion_group! { name = probe; config = settings(); targets = decoding, looking_up, reading_names }
+criterion_group! { name = probe; config = settings(); targets = decoding, looking_up, flooding, reading_names }
 criterion_main!(probe);

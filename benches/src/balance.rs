@@ -1,5 +1,6 @@
 //! The ledger of a store, read from its files as a stranger would: is a figure of speed worth printing?
 
+use std::collections::BTreeMap;
 use std::fs::File;
 
 use arrow::array::AsArray;
@@ -24,34 +25,52 @@ pub struct Balance {
 }
 
 impl Balance {
-    fn add(&mut self, batch: &RecordBatch) -> Option<()> {
-        let sum = |name: &str, term: fn(i64) -> i64| -> Option<i64> {
-            let column = batch.column_by_name(name)?.as_primitive_opt::<Int64Type>()?;
-            Some(column.values().iter().copied().map(term).sum())
-        };
-        let plain: fn(i64) -> i64 = |value| value;
-        self.packets_seen += sum("packets_seen", plain)?;
-        self.exported += sum("exported", plain)?;
-        self.ip_exported += sum("ip_exported", plain)?;
-        self.wire_bytes += sum("wire_bytes", plain)?;
-        for name in ["balance_error", "wire_balance_error", "ip_balance_error"] {
-            self.difference += sum(name, i64::abs)?;
-        }
-        Some(())
-    }
-
     /// Adds up the ledger of a store.
     pub fn of(store: &Store) -> Result<Self, Box<dyn std::error::Error>> {
-        let mut balance = Self::default();
+        let sums = Sums::of(store, schemas::ledger::TABLE.name)?;
+        let errors = ["balance_error", "wire_balance_error", "ip_balance_error"];
+        let errors: Result<Vec<i64>, _> = errors.iter().map(|name| sums.of_column(name)).collect();
+        Ok(Self {
+            packets_seen: sums.of_column("packets_seen")?,
+            exported: sums.of_column("exported")?,
+            ip_exported: sums.of_column("ip_exported")?,
+            wire_bytes: sums.of_column("wire_bytes")?,
+            difference: errors?.iter().sum(),
+        })
+    }
+}
+
+/// The sum of every 64-bit column of a table, over all rows of a store; null counts nothing, differences count without their sign.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sums(BTreeMap<String, i64>);
+
+impl Sums {
+    /// Adds up a table.
+    pub fn of(store: &Store, table: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let mut sums = Self::default();
         for file in store.entries()?.into_iter().flat_map(|entry| entry.files) {
-            if file.table != schemas::ledger::TABLE.name {
-                continue;
-            }
-            let input = File::open(store.root().join(&file.path))?;
-            for batch in ParquetRecordBatchReaderBuilder::try_new(input)?.build()? {
-                balance.add(&batch?).ok_or("the ledger lacks a column")?;
+            if file.table == table {
+                let input = File::open(store.root().join(&file.path))?;
+                for batch in ParquetRecordBatchReaderBuilder::try_new(input)?.build()? {
+                    sums.add(&batch?);
+                }
             }
         }
-        Ok(balance)
+        Ok(sums)
+    }
+
+    fn add(&mut self, batch: &RecordBatch) {
+        for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+            let Some(column) = column.as_primitive_opt::<Int64Type>() else { continue };
+            let is_error = field.name().ends_with("_error");
+            let values = column.iter().flatten();
+            let sum: i64 = values.map(|value| if is_error { value.abs() } else { value }).sum();
+            *self.0.entry(field.name().clone()).or_default() += sum;
+        }
+    }
+
+    /// The sum of a column; an error where no row has such a column.
+    pub fn of_column(&self, name: &str) -> Result<i64, Box<dyn std::error::Error>> {
+        Ok(*self.0.get(name).ok_or_else(|| format!("no row has a column {name}"))?)
     }
 }

@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(10);
 const FIELDS: [usize; 2] = [13, 14];
 
 /// User and system time of all children waited for so far.
-fn children() -> io::Result<Duration> {
+pub fn children() -> io::Result<Duration> {
     let text = fs::read_to_string("/proc/self/stat")?;
     // The name in parentheses may hold anything.
     let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields);

@@ -1,8 +1,10 @@
-//! The proof's own tools: what it costs to read a capture, by whom it was read, and whether the books of a store close.
+//! The proof's own tools: what it costs to read a capture, by whom it was read, on a file and on a wire, and whether the books of a store
+//! close.
 //!
 //! Nothing here ships. Seeded traffic itself is the probe's, in `ingest::source::synthetic`, so that the demo can play it, too.
 
 pub mod balance;
 pub mod cpu;
+pub mod live;
 pub mod peer;
 pub mod walk;

@@ -176,9 +176,9 @@ fn capture(orders: &Orders) -> Result<(), String> {
         kernel_filter: None,
     };
     let mut source: Box<dyn LiveSource> = match orders.source() {
-        SourceKind::Ring => Box::new(RingSource::open(&settings).map_err(chain)?),
-        SourceKind::Xdp => Box::new(XdpSource::open(&settings).map_err(chain)?),
-        SourceKind::Pnet => Box::new(PnetSource::open(&settings).map_err(chain)?),
+        SourceKind::Ring => Box::new(RingSource::open(&settings).map_err(|error| chain(&error))?),
+        SourceKind::Xdp => Box::new(XdpSource::open(&settings).map_err(|error| chain(&error))?),
+        SourceKind::Pnet => Box::new(PnetSource::open(&settings).map_err(|error| chain(&error))?),
     };
     println!("listening: yes");
     let mut packets = 0;
@@ -187,7 +187,7 @@ fn capture(orders: &Orders) -> Result<(), String> {
             let (Parcel::Lane(_, frames) | Parcel::Any(frames)) = parcel;
             packets += frames.packets();
         };
-        source.poll(Duration::from_millis(100), take).map_err(chain)?;
+        source.poll(Duration::from_millis(100), take).map_err(|error| chain(&error))?;
         if packets > 0 {
             return Ok(());
         }
@@ -195,7 +195,7 @@ fn capture(orders: &Orders) -> Result<(), String> {
     Err("no packet came".to_owned())
 }
 
-fn chain(error: SourceError) -> String {
+fn chain(error: &SourceError) -> String {
     let why = error.source().map(|why| format!(": {why}"));
     format!("{error}{}", why.unwrap_or_default())
 }

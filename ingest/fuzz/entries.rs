@@ -7,10 +7,11 @@ use std::sync::LazyLock;
 
 use ingest::Inside;
 use ingest::decode::{decode as observe, detail, lane_hash};
+use ingest::delivery::{Delivery, Outbox};
 use ingest::flow::Limits;
 use ingest::frame::{Frame, LinkType};
 use ingest::hint::{DnsData, Hint};
-use ingest::lane::{Delivery, Lane, LaneSettings, Outbox};
+use ingest::lane::{Lane, LaneSettings};
 use ingest::names::{dns, of_tcp};
 use ingest::record::RowStyle;
 use ingest::source::{FileSource, Pool, Tagger};

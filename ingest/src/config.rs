@@ -6,7 +6,7 @@ mod environment;
 mod file;
 mod layers;
 mod option;
-mod start;
+mod startup;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(crate) use self::check::store_problem;
 pub use self::environment::typed;
 pub(crate) use self::environment::wants_colour;
 pub use self::layers::{Layers, Problems};
-pub use self::start::{Start, checked, start};
+pub use self::startup::{Start, checked, start};
 use crate::direction::{Inside, Prefix};
 use crate::endpoint::check_address;
 use crate::filter::{self, Filter, FilterError};
@@ -33,12 +33,6 @@ pub struct IngestArgs {
     /// Capture files: pcap or pcapng, plain, .gz or .zst; - is the standard input. Several are read in order of their first packet
     #[arg(short = 'r', long = "read", value_name = "FILE", num_args = 1.., required_unless_present = "interface", conflicts_with = "interface")]
     pub read: Vec<PathBuf>,
-    /// Of a capture from an interface.
-    #[command(flatten)]
-    pub live: LiveArgs,
-    /// Of the settings themselves.
-    #[command(flatten)]
-    pub config: ConfigArgs,
     /// Count only what matches, as with tcpdump: host 192.0.2.1 and not port 22 (--help lists the words)
     #[arg(value_name = "FILTER", trailing_var_arg = true, long_help = filter::HELP)]
     pub filter: Vec<String>,
@@ -69,6 +63,13 @@ pub struct IngestArgs {
     /// Print nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
+    // Last, for their headings in the help hold for what follows.
+    /// Of a capture from an interface.
+    #[command(flatten)]
+    pub live: LiveArgs,
+    /// Of the settings themselves.
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }
 
 /// Arguments that say where the others come from, or only ask about them.
@@ -92,11 +93,12 @@ pub struct ConfigArgs {
 /// Arguments of a capture from an interface.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Live capture")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct LiveArgs {
     /// Capture from this interface until told to stop (SIGINT, SIGTERM)
     #[arg(short, long, value_name = "IFACE")]
     pub interface: Option<String>,
-    /// What reads the packets: ring (TPACKET_V3), xdp (AF_XDP), or pnet (portable, slow, drops uncounted)
+    /// What reads the packets: ring (`TPACKET_V3`), xdp (`AF_XDP`), or pnet (portable, slow, drops uncounted)
     #[arg(long, value_name = "KIND", value_enum, default_value_t)]
     pub source: SourceKind,
     /// Memory of each lane's ring, MiB
@@ -111,7 +113,7 @@ pub struct LiveArgs {
     /// How packets are shared out over the lanes: hosts (pair of addresses, through VLAN and MPLS) or hash (the kernel's)
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     pub fanout: Fanout,
-    /// Number of the fan-out group [default: from the process id]
+    /// Number of the fan-out group [default: one that is free]
     #[arg(long, value_name = "N")]
     pub fanout_group: Option<u16>,
     /// Do not put the interface into promiscuous mode
@@ -120,7 +122,7 @@ pub struct LiveArgs {
     /// Filter in the kernel: cheaper, but what it rejects is not counted
     #[arg(long)]
     pub kernel_filter: bool,
-    /// Open an interface with AF_XDP even if it carries this host's own traffic
+    /// Open an interface with `AF_XDP` even if it carries this host's own traffic
     #[arg(long)]
     pub force: bool,
     /// Publish what is finished this often
@@ -169,10 +171,10 @@ impl Default for LiveArgs {
 /// What reads the packets of an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum SourceKind {
-    /// TPACKET_V3 rings.
+    /// `TPACKET_V3` rings.
     #[default]
     Ring,
-    /// AF_XDP.
+    /// `AF_XDP`.
     Xdp,
     /// pnet's datalink channel.
     Pnet,

@@ -4,57 +4,26 @@
 
 use std::sync::Arc;
 
-use schemas::dns::DnsRow;
-use schemas::flow::FlowRow;
-
 use crate::block::{Block, FrameRef};
 use crate::decode::{Decoded, decode, detail, protocol};
+use crate::delivery::{Delivery, Desk, Outbox};
 use crate::dialogue::{Dialogue, Seen};
 use crate::filter::Filter;
 use crate::flow::{
-    Arrival, Entry, Export, FlowTable, FragmentTable, Held, Limits, Matched, Observed, Open,
-    Reason, TICK_NS,
+    Arrival, FlowTable, FragmentTable, Held, Limits, Matched, Observed, Open, TICK_NS,
 };
 use crate::frame::Frame;
-use crate::hint::Resolved;
 use crate::ledger::{IntervalEnd, Tally, Totals};
 use crate::names;
 use crate::observation::{Observation, Sequence};
 use crate::record::RowStyle;
-use crate::watch::{Note, Watch};
+use crate::watch::Watch;
 
 /// A live packet this much older than the one before was stamped by a clock that has been set back.
 const STEP_BACK_NS: i64 = 2_000_000_000;
 /// Packets looked up together.
 const GROUP: usize = 32;
-/// Rows handed over at a time.
-const ROWS_MAX: usize = 256;
 const DNS_PORT: u16 = 53;
-
-/// What a lane hands to the writer.
-#[derive(Debug, Default)]
-pub struct Delivery {
-    /// The lane.
-    pub lane: usize,
-    /// The block after which it was made.
-    pub sequence: u64,
-    /// Everything that block said about names is in this or an earlier delivery.
-    pub complete: bool,
-    /// Finished records.
-    pub rows: Vec<FlowRow>,
-    /// Finished DNS dialogues.
-    pub dns: Vec<DnsRow>,
-    /// What clients were told.
-    pub resolved: Vec<Resolved>,
-    /// Clock of the packets.
-    pub clock: i64,
-    /// An interval that ended; its rows are in this and earlier deliveries.
-    pub interval: Option<IntervalEnd>,
-    /// The interval so far, now and then: what is known of it if the probe dies.
-    pub beat: Option<Box<IntervalEnd>>,
-    /// What the capture thread has to say; waits for no lane.
-    pub note: Option<Note>,
-}
 
 /// A moment of the machine's clock, between the frames before it and those after.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,12 +38,6 @@ pub struct Tick {
     pub beats: bool,
     /// The interval, as the capture thread sees it.
     pub watch: Watch,
-}
-
-/// Where deliveries go; `false` when nobody takes them any more.
-pub trait Outbox {
-    /// Hands one over.
-    fn send(&mut self, delivery: Delivery) -> bool;
 }
 
 /// What a lane is made with.
@@ -92,37 +55,6 @@ pub struct LaneSettings {
     pub interface: Option<Arc<str>>,
     /// Frames that do not match are counted and looked at no further.
     pub filter: Option<Arc<Filter>>,
-}
-
-/// Collects rows until there are enough to hand over.
-struct Desk<O> {
-    outbox: O,
-    open: bool,
-    draft: Delivery,
-    style: RowStyle,
-}
-
-impl<O: Outbox> Export for Desk<O> {
-    fn export(&mut self, entry: &mut Entry, reason: Reason) {
-        self.draft.rows.push(self.style.row(entry, reason));
-        if self.draft.rows.len() >= ROWS_MAX {
-            self.send(false);
-        }
-    }
-}
-
-impl<O: Outbox> Desk<O> {
-    fn send(&mut self, complete: bool) {
-        let next = Delivery {
-            lane: self.draft.lane,
-            sequence: self.draft.sequence,
-            clock: self.draft.clock,
-            ..Delivery::default()
-        };
-        let mut delivery = std::mem::replace(&mut self.draft, next);
-        delivery.complete = complete;
-        self.open &= self.outbox.send(delivery);
-    }
 }
 
 /// A packet that waits to be looked up, with the clock at its arrival.
@@ -178,12 +110,7 @@ impl<O: Outbox> Lane<O> {
             next_tick: i64::MIN,
             group: Vec::with_capacity(GROUP),
             released: Vec::new(),
-            desk: Desk {
-                outbox,
-                open: true,
-                draft: Delivery { lane: usize::from(lane), ..Delivery::default() },
-                style,
-            },
+            desk: Desk::new(lane, style, outbox),
         }
     }
 
@@ -373,6 +300,7 @@ impl<O: Outbox> Lane<O> {
                 flow_evictions: self.table.evictions(),
                 fragments_unmatched: self.fragments.unmatched(),
                 dns_evictions: self.dialogue.evictions(),
+                names_refused: self.table.names_refused(),
             },
             interface: Arc::clone(&self.interface),
             watch,

@@ -90,6 +90,8 @@ pub struct Totals {
     pub fragments_unmatched: u64,
     /// Questions forgotten early.
     pub dns_evictions: u64,
+    /// Names not kept.
+    pub names_refused: u64,
 }
 
 /// The end of an interval, as the lane sees it.
@@ -164,7 +166,8 @@ impl Account {
 
     /// The row that this interval would have if the probe died now: what is open is lost.
     pub fn peek(&self, end: &IntervalEnd, exported: &Exported) -> LedgerRow {
-        let mut row = self.clone().close(end, exported);
+        let nothing_open = IntervalEnd { open: Open::default(), ..end.clone() };
+        let mut row = self.clone().close(&nothing_open, exported);
         for (lost, error) in [
             (&mut row.open_lost, &mut row.balance_error),
             (&mut row.wire_open_lost, &mut row.wire_balance_error),
@@ -200,6 +203,10 @@ impl Account {
     }
 
     /// The terms of every source.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one line for each column, in the order of the contract"
+    )]
     fn count(&mut self, end: &IntervalEnd, exported: &Exported) -> LedgerRow {
         let before = std::mem::replace(&mut self.open, end.open);
         let since = std::mem::replace(&mut self.totals, end.totals);
@@ -259,6 +266,7 @@ impl Account {
             flow_evictions: count(end.totals.flow_evictions - since.flow_evictions),
             fragments_unmatched: count(end.totals.fragments_unmatched - since.fragments_unmatched),
             dns_evictions: count(end.totals.dns_evictions - since.dns_evictions),
+            names_refused: Some(count(end.totals.names_refused - since.names_refused)),
             rows_written: count(exported.rows),
             one_way_rows: Some(count(exported.one_way)),
             wrong_lane_flows: Some(count(exported.wrong_lane)),

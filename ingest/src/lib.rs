@@ -7,6 +7,7 @@ mod archive;
 pub mod block;
 pub mod config;
 pub mod decode;
+pub mod delivery;
 mod dialogue;
 mod direction;
 pub mod doctor;
@@ -18,6 +19,7 @@ pub mod flow;
 pub mod frame;
 pub mod guard;
 pub mod hint;
+mod identity;
 pub mod lane;
 pub mod ledger;
 mod live;
@@ -28,10 +30,11 @@ pub mod outcome;
 mod pipeline;
 pub mod record;
 mod resolution;
+
 pub mod screen;
 mod sink;
 pub mod source;
-mod spool;
+pub mod spool;
 pub mod stats;
 mod strays;
 mod total;
@@ -43,8 +46,12 @@ pub use config::IngestArgs;
 pub use direction::{Inside, Prefix};
 pub use error::IngestError;
 pub use outcome::Outcome;
-pub use pipeline::run;
 pub use sink::Written;
+
+/// Turns captures into a store's rows, all of them or none; or captures from an interface until it is told to stop.
+pub fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
+    if args.live.interface.is_some() { live::run(args) } else { pipeline::run(args) }
+}
 
 /// Tells the operator how a run went, on standard error, and gives the exit status.
 #[expect(

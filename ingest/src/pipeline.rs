@@ -1,6 +1,5 @@
 //! The one place that knows every stage: source, lanes, writer, store, and the threads and queues between them.
 
-use std::hash::{BuildHasher, RandomState};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,12 +14,13 @@ use schemas::store::{Input, Publisher, Store, StoreError};
 use crate::archive::{Archive, Files};
 use crate::block::{Block, Time};
 use crate::config::{IngestArgs, Settings};
+use crate::delivery::{Delivery, Outbox};
 use crate::error::IngestError;
 use crate::filter::Filter;
 use crate::flow::Open;
-use crate::lane::{Delivery, Lane, LaneSettings, Outbox};
+use crate::identity;
+use crate::lane::{Lane, LaneSettings};
 use crate::ledger::{Account, IntervalEnd, Tally, Totals};
-use crate::live;
 use crate::outcome::Outcome;
 use crate::record::RowStyle;
 use crate::resolution::Resolutions;
@@ -40,11 +40,8 @@ impl Outbox for Sender<Delivery> {
     }
 }
 
-/// Turns captures into a store's rows, all of them or none; or captures from an interface until it is told to stop.
-pub fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
-    if args.live.interface.is_some() {
-        return live::run(args);
-    }
+/// Turns captures into a store's rows: all of them or none.
+pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     let settings = args.settings();
     check_sensor(&settings.sensor)?;
     let (captures, filter) = args.captures_and_filter()?;
@@ -57,7 +54,7 @@ pub fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     if !args.again {
         store.refuse_known(&settings.sensor, &inputs)?;
     }
-    let publisher = Publisher::begin(&store, &settings.sensor, &boot_id())?;
+    let publisher = Publisher::begin(&store, &settings.sensor, &identity::boot_id())?;
     let backend = if paths.iter().any(|path| path.as_os_str() == "-") { "stream" } else { "file" };
     let progress = progress(&paths, args.quiet);
     let reader = Reader { paths: &paths, pool: &pool, filter, progress };
@@ -152,7 +149,7 @@ fn flow(
     reader: Reader<'_>,
     sink: Sink<Files>,
 ) -> Result<((Publisher, Written), Read), IngestError> {
-    let seed = table_seed();
+    let seed = identity::table_seed();
     let nothing = nothing_seen(reader.paths);
     thread::scope(|scope| {
         let (deliver, deliveries) = bounded::<Delivery>(DELIVERIES_WAITING);
@@ -278,17 +275,6 @@ fn nothing_seen(paths: &[PathBuf]) -> IntervalEnd {
         interface: name.to_string_lossy().into(),
         watch: None,
     }
-}
-
-/// A seed that nobody outside can know.
-pub(crate) fn table_seed() -> u64 {
-    RandomState::new().hash_one(0u8)
-}
-
-/// Unique name of a run, which sorts by time.
-pub(crate) fn boot_id() -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{:014x}{:06x}", since.as_micros(), std::process::id() & 0x00ff_ffff)
 }
 
 /// A bar on a terminal, nothing elsewhere.

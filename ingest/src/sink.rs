@@ -8,7 +8,7 @@ use schemas::ledger::LedgerRow;
 use schemas::store::StoreError;
 
 use crate::archive::Archive;
-use crate::lane::Delivery;
+use crate::delivery::Delivery;
 use crate::ledger::{Account, Exported, IntervalEnd, Tally};
 use crate::record::count;
 use crate::resolution::Resolutions;

@@ -16,4 +16,4 @@ pub use column::{Column, Mac, Micros, Table};
 pub const TABLES: [&Table; 3] = [&flow::TABLE, &dns::TABLE, &ledger::TABLE];
 
 /// Version of the columns; written into every file and manifest entry. It rises when a column is added; columns are never renamed or retyped.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;

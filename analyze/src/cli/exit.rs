@@ -11,7 +11,7 @@ use crate::output::printable::printable;
 use crate::report::{DayError, ReportError};
 
 /// A run that came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Done {
     /// Everything was done.
     Complete,

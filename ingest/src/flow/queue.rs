@@ -109,34 +109,36 @@ mod tests {
     use super::*;
 
     proptest! {
-        #[test]
-        fn two_queues_keep_the_order_of_arrival(steps in prop::collection::vec((0..3u8, 0..2usize, 0..12u32), 0..200)) {
-            let (mut links, mut queues) = (Links::default(), [Queue::EMPTY; 2]);
-            let mut model = [VecDeque::new(), VecDeque::new()];
-            for (step, at, place) in steps {
-                let home = model.iter().position(|queue| queue.contains(&place));
-                match step {
-                    0 => {
-                        links.push(&mut queues[at], place);
-                        if home.is_none() {
-                            model[at].push_back(place);
-                        }
-                    }
-                    1 => {
-                        links.leave(&mut queues[home.unwrap_or(at)], place);
-                        model.iter_mut().for_each(|queue| queue.retain(|&other| other != place));
-                    }
-                    _ => prop_assert_eq!(links.pop(&mut queues[at]), model[at].pop_front()),
-                }
-                for (queue, model) in queues.iter().zip(&model) {
-                    let mut at = queue.first();
-                    for place in model {
-                        prop_assert_eq!(at, Some(*place));
-                        at = links.after(*place);
-                    }
-                    prop_assert_eq!(at, None);
-                }
-            }
-        }
+           #[test]
+           fn two_queues_keep_the_order_of_arrival(steps in prop::collection::vec((0..3u8, 0..2usize, 0..12u32), 0..200)) {
+               let (mut links, mut queues) = (Links::default(), [Queue::EMPTY; 2]);
+               let mut model = [VecDeque::new(), VecDeque::new()];
+               for (step, at, place) in steps {
+                   let home = model.iter().position(|queue| queue.contains(&place));
+                   match step {
+                       0 => {
+                           links.push(&mut queues[at], place);
+                           if home.is_none() {
+                               model[at].push_back(place);
+                           }
+                       }
+                       1 => {
+                           links.leave(&mut queues[home.unwrap_or(at)], place);
+                           for queue in &mut model {
+    queue.retain(|&other| other != place);
     }
+                       }
+                       _ => prop_assert_eq!(links.pop(&mut queues[at]), model[at].pop_front()),
+                   }
+                   for (queue, model) in queues.iter().zip(&model) {
+                       let mut at = queue.first();
+                       for place in model {
+                           prop_assert_eq!(at, Some(*place));
+                           at = links.after(*place);
+                       }
+                       prop_assert_eq!(at, None);
+                   }
+               }
+           }
+       }
 }

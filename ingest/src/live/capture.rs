@@ -5,14 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam::channel::{Sender, TrySendError};
+use crossbeam::channel::Sender;
 
-use crate::block::{Block, Unwalked};
-use crate::lane::{Delivery, Tick};
+use crate::delivery::Delivery;
+use crate::lane::Tick;
 use crate::live::clock::{Clock, Moment};
+use crate::live::exit::{Exit, Message};
 use crate::live::link::{Link, Links};
 use crate::metrics::Metrics;
-use crate::source::live::{KernelCounters, LiveSource, Parcel};
+use crate::source::live::{LiveSource, Parcel};
 use crate::source::{Pool, SourceError, Tagger};
 use crate::watch::{NicCounters, Note, Watch};
 
@@ -27,23 +28,12 @@ const DRAIN_NS: i64 = 1_500_000_000;
 /// Time between a packet's stamp and its block's arrival here, besides the block's own time-out.
 const SLACK_NS: i64 = 100_000_000;
 
-/// What a lane is sent.
-pub(crate) enum Message {
-    /// Frames for this lane alone, and their place among all.
-    Frames(Box<dyn Unwalked>, u64),
-    /// Frames for all lanes, tagged.
-    Tagged(Arc<Block>),
-    /// A moment.
-    Tick(Box<Tick>),
-    /// The end.
-    End(Box<Tick>),
-}
-
 /// Opens the source, at first and after it was lost.
 pub(crate) type Open = Box<dyn FnMut() -> Result<Box<dyn LiveSource>, SourceError> + Send>;
 
 /// How long things last, ns.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "a number of time has its unit in its name")]
 pub(crate) struct Periods {
     /// A ledger interval.
     pub interval_ns: i64,
@@ -72,21 +62,6 @@ pub(crate) struct CaptureParts<'a> {
     pub metrics: &'a Metrics,
     pub interface: Arc<str>,
     pub periods: Periods,
-}
-
-/// A lane, seen from here.
-struct Exit {
-    send: Sender<Message>,
-    /// Packets handed over by all sources, as block headers say.
-    handed: u64,
-    /// Packets for which the queue had no room.
-    queue_drops: u64,
-    /// What sources that are closed had counted.
-    before: KernelCounters,
-    /// All sources together.
-    kernel: KernelCounters,
-    /// An interval's end that found the queue full.
-    owes_close: bool,
 }
 
 /// The capture thread.
@@ -131,17 +106,7 @@ impl<'a> Capture<'a> {
             interface,
             periods,
         } = parts;
-        let exits: Vec<Exit> = lanes
-            .into_iter()
-            .map(|send| Exit {
-                send,
-                handed: 0,
-                queue_drops: 0,
-                before: KernelCounters::default(),
-                kernel: KernelCounters::default(),
-                owes_close: false,
-            })
-            .collect();
+        let exits: Vec<Exit> = lanes.into_iter().map(Exit::new).collect();
         Self {
             clock,
             links,
@@ -179,19 +144,18 @@ impl<'a> Capture<'a> {
     /// Messages that wait before the lanes.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.exits.iter().map(|exit| exit.send.len()).sum()
+        self.exits.iter().map(Exit::waiting).sum()
     }
 
     /// One turn: frames, then whatever is due. `false` when the lanes are gone.
     pub(crate) fn step(&mut self) -> bool {
         let wait = (self.next_tick - self.clock.steady_ns()).clamp(0, TICK_NS);
         let wait = Duration::from_nanos(wait.unsigned_abs());
-        let alive = match self.source.take() {
-            Some(source) => self.read(source, wait),
-            None => {
-                self.reopen(wait);
-                true
-            }
+        let alive = if let Some(source) = self.source.take() {
+            self.read(source, wait)
+        } else {
+            self.reopen(wait);
+            true
         };
         let now = Moment::of(self.clock);
         if now.steady_ns < self.next_tick {
@@ -218,55 +182,27 @@ impl<'a> Capture<'a> {
     }
 
     fn give(&mut self, parcel: Parcel) -> bool {
+        self.packets += parcel.packets();
         match parcel {
             Parcel::Lane(lane, frames) => {
-                let Some(exit) = self.exits.get_mut(lane) else { return true };
-                let count = frames.packets();
-                self.packets += count;
-                exit.handed += count;
-                match exit.send.try_send(Message::Frames(frames, self.tagger.next())) {
-                    Ok(()) => true,
-                    Err(TrySendError::Full(_)) => {
-                        exit.queue_drops += count;
-                        true
-                    }
-                    Err(TrySendError::Disconnected(_)) => false,
-                }
+                let sequence = self.tagger.next();
+                self.exits.get_mut(lane).is_none_or(|exit| exit.frames(frames, sequence))
             }
             Parcel::Any(frames) => {
                 let walk = frames.walk(0, self.pool.frames());
                 let blocks = self.tagger.tag(walk, &self.interface, &self.pool);
-                blocks.into_iter().all(|block| self.share(block))
+                blocks.into_iter().map(Arc::new).all(|block| {
+                    let mut exits = self.exits.iter_mut().zip(&block.seen);
+                    exits.all(|(exit, seen)| exit.share(&block, seen.packets))
+                })
             }
         }
-    }
-
-    fn share(&mut self, block: Block) -> bool {
-        self.packets += block.refs().len() as u64;
-        let block = Arc::new(block);
-        let mut alive = true;
-        for (exit, seen) in self.exits.iter_mut().zip(&block.seen) {
-            exit.handed += seen.packets;
-            match exit.send.try_send(Message::Tagged(Arc::clone(&block))) {
-                Ok(()) => {}
-                Err(TrySendError::Full(_)) => exit.queue_drops += seen.packets,
-                Err(TrySendError::Disconnected(_)) => alive = false,
-            }
-        }
-        alive
     }
 
     /// The source failed: what it had counted stays counted, and from now on nothing is seen.
     fn lose(&mut self, mut source: Box<dyn LiveSource>, why: &SourceError) {
         self.count(source.as_mut());
-        for exit in &mut self.exits {
-            // What the kernel counted and can no longer hand over is lost with its ring.
-            let (packets, drops) = (exit.kernel.packets, exit.kernel.drops);
-            if let (Some(packets), Some(drops)) = (packets, drops) {
-                exit.kernel.drops = Some(drops + packets.saturating_sub(drops + exit.handed));
-            }
-            exit.before = exit.kernel;
-        }
+        self.exits.iter_mut().for_each(Exit::part);
         drop(source);
         let now = Moment::of(self.clock);
         self.next_open = now.steady_ns + REOPEN_NS;
@@ -290,7 +226,7 @@ impl<'a> Capture<'a> {
     /// Reads the counters of a source.
     fn count(&mut self, source: &mut dyn LiveSource) {
         for (exit, now) in self.exits.iter_mut().zip(source.counters()) {
-            exit.kernel = add(&exit.before, &now);
+            exit.count(&now);
         }
     }
 
@@ -341,6 +277,7 @@ impl<'a> Capture<'a> {
             self.source = Some(source);
         }
         self.ticks += 1;
+        self.metrics.ticks.add(1);
         let Periods { interval_ns, retire_ns, .. } = self.periods;
         let closes =
             now.wall_ns.div_euclid(interval_ns) != self.interval_from.div_euclid(interval_ns);
@@ -349,18 +286,13 @@ impl<'a> Capture<'a> {
         for lane in 0..self.exits.len() {
             let watch = self.watch(lane, now);
             let Some(exit) = self.exits.get_mut(lane) else { continue };
-            let tick = Box::new(Tick {
+            alive &= exit.tick(Tick {
                 sequence,
                 clock_ns: now.wall_ns - retire_ns - SLACK_NS,
-                closes: closes || exit.owes_close,
+                closes,
                 beats: self.ticks.is_multiple_of(BEAT_TICKS),
                 watch,
             });
-            match exit.send.try_send(Message::Tick(tick)) {
-                Ok(()) => exit.owes_close = false,
-                Err(TrySendError::Full(_)) => exit.owes_close |= closes,
-                Err(TrySendError::Disconnected(_)) => alive = false,
-            }
         }
         if closes {
             self.begin_interval(now);
@@ -410,14 +342,7 @@ impl<'a> Capture<'a> {
     /// Raises the counters that others read.
     fn tell(&self) {
         for (exit, lane) in self.exits.iter().zip(&self.metrics.lanes) {
-            lane.counters.kernel_packets.set(exit.kernel.packets.unwrap_or(0));
-            lane.counters.kernel_drops.set(exit.kernel.drops.unwrap_or(0));
-            lane.counters.kernel_freezes.set(exit.kernel.freezes.unwrap_or(0));
-            lane.blocks_waiting.set(i64::try_from(exit.send.len()).unwrap_or(i64::MAX));
-            if let (Some(packets), Some(drops)) = (exit.kernel.packets, exit.kernel.drops) {
-                let pending = packets.saturating_sub(drops + exit.handed);
-                lane.ring_pending.set(pending.cast_signed());
-            }
+            exit.tell(lane);
         }
         self.metrics.link_up.set(i64::from(self.link_up));
         self.metrics.nic_rx_packets.set(self.nic.packets);
@@ -459,26 +384,10 @@ impl<'a> Capture<'a> {
             let end = Tick { sequence, clock_ns: now.wall_ns, closes: true, beats: false, watch };
             if let Some(exit) = self.exits.get(lane) {
                 // A lane that is gone is found when it is joined.
-                let _ = exit.send.send(Message::End(Box::new(end)));
+                let _ = exit.end(end);
             }
         }
         self.packets
-    }
-}
-
-/// Counters of closed sources and of the one that runs.
-fn add(before: &KernelCounters, now: &KernelCounters) -> KernelCounters {
-    let sum = |a: Option<u64>, b: Option<u64>| match (a, b) {
-        (None, None) => None,
-        (a, b) => Some(a.unwrap_or(0) + b.unwrap_or(0)),
-    };
-    KernelCounters {
-        packets: sum(before.packets, now.packets),
-        drops: sum(before.drops, now.drops),
-        freezes: sum(before.freezes, now.freezes),
-        xdp_rx_dropped: sum(before.xdp_rx_dropped, now.xdp_rx_dropped),
-        xdp_rx_ring_full: sum(before.xdp_rx_ring_full, now.xdp_rx_ring_full),
-        xdp_fill_ring_empty: sum(before.xdp_fill_ring_empty, now.xdp_fill_ring_empty),
     }
 }
 

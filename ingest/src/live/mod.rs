@@ -2,6 +2,7 @@
 
 mod capture;
 mod clock;
+mod exit;
 mod link;
 mod setup;
 #[cfg(test)]
@@ -10,7 +11,8 @@ mod work;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, Scope, ScopedJoinHandle};
+use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
+use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 use schemas::store::layout::check_sensor;
@@ -18,21 +20,24 @@ use schemas::store::{Store, StoreError};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::config::{IngestArgs, Settings};
+use crate::delivery::Delivery;
 use crate::endpoint::Endpoint;
 use crate::error::IngestError;
 use crate::filter::Filter;
 use crate::guard;
-use crate::lane::{Delivery, Lane, LaneSettings};
+use crate::identity;
+use crate::lane::{Lane, LaneSettings};
 use crate::ledger::Account;
-use crate::live::capture::{Capture, CaptureParts, Message, Opened};
+use crate::live::capture::{Capture, CaptureParts, Opened};
 use crate::live::clock::{Clock, MachineClock, Moment};
+use crate::live::exit::Message;
 use crate::live::link::{KernelLinks, Links};
 use crate::live::work::Worker;
 use crate::metrics::Metrics;
 use crate::outcome::Outcome;
-use crate::pipeline::{boot_id, table_seed};
 use crate::record::RowStyle;
 use crate::resolution::Resolutions;
+use crate::screen;
 use crate::sink::{Sink, Written};
 use crate::spool::{self, Intake, Kept, Pressed, SpoolSettings};
 use crate::watch::Note;
@@ -43,6 +48,10 @@ const MESSAGES_WAITING: usize = 4_096;
 const DELIVERIES_WAITING: usize = 256;
 /// Deliveries between two looks for what the operator should hear.
 const NOTICES_EVERY: usize = 8;
+/// How long the press may take once all rows are in the spool: a little longer than it begins files for.
+const PRESS_NS: i64 = 2_500_000_000;
+/// Time between two looks whether it is done.
+const PRESS_LOOK: Duration = Duration::from_millis(5);
 /// Time between the clock passing a deadline and the record's arrival.
 const LATENESS_NS: i64 = 60_000_000_000;
 
@@ -68,7 +77,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     if !args.quiet {
         setup::announce(&settings, args, (source.backend(), &confined));
     }
-    let boot = boot_id();
+    let boot = identity::boot_id();
     let recovered = spool::recover(&store, &settings.sensor, &boot, clock.wall_ns())?;
     let metrics = Arc::new(setup::metrics(args, &settings, source.backend()));
     let last_alive = recovered.last_alive_ns;
@@ -96,7 +105,10 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
             lanes,
             writer: spawn(scope, "writer", move || write(sink, &deliveries, clock))?,
             keeper: spawn(scope, "keeper", move || keeper.run())?,
-            press: spawn(scope, "press", move || press.run())?,
+            press: thread::Builder::new()
+                .name("press".to_owned())
+                .spawn(move || press.run())
+                .map_err(IngestError::Thread)?,
         };
         probe.spawn_watchers(scope, endpoint)?;
         probe.tell_of_gap(&writer, opened.at.wall_ns);
@@ -136,7 +148,8 @@ struct Threads<'s> {
     lanes: Vec<ScopedJoinHandle<'s, ()>>,
     writer: ScopedJoinHandle<'s, Result<Written, StoreError>>,
     keeper: ScopedJoinHandle<'s, Kept>,
-    press: ScopedJoinHandle<'s, Pressed>,
+    /// Of no scope, for it may be left behind.
+    press: JoinHandle<Pressed>,
 }
 
 /// A probe that runs.
@@ -160,7 +173,7 @@ impl Probe<'_> {
         scope: &'s Scope<'s, '_>,
         writer: &Sender<Delivery>,
     ) -> Result<Lanes<'s>, IngestError> {
-        let seed = table_seed();
+        let seed = identity::table_seed();
         let mut exits = Vec::new();
         let mut workers = Vec::new();
         for lane in 0..self.settings.lanes {
@@ -194,6 +207,9 @@ impl Probe<'_> {
         scope: &'s Scope<'s, '_>,
         endpoint: Option<Endpoint>,
     ) -> Result<(), IngestError> {
+        if self.args.live.stats {
+            spawn(scope, "view", || screen::watch(&self.metrics, &self.stop))?;
+        }
         if let Some(endpoint) = endpoint {
             spawn(scope, "endpoint", move || endpoint.run(&self.metrics, &self.stop))?;
         }
@@ -230,11 +246,25 @@ impl Probe<'_> {
         let _ = writer.send(Delivery { note: Some(note), ..Delivery::default() });
     }
 
+    /// Waits for the press, but not for long: all rows are safe in the spool, and what it leaves there half done the next start does again, as after a kill.
+    fn wait_for(&self, press: JoinHandle<Pressed>) -> Result<Pressed, IngestError> {
+        let until = self.clock.steady_ns() + PRESS_NS;
+        while !press.is_finished() {
+            if self.clock.steady_ns() > until {
+                let error = Some("the disk is too slow to wait for".to_owned());
+                let files = self.metrics.disk.files_published.get();
+                return Ok(Pressed { files, left: 1, error, ..Pressed::default() });
+            }
+            thread::sleep(PRESS_LOOK);
+        }
+        press.join().map_err(|_| IngestError::Stage("press"))
+    }
+
     fn conclude(&self, threads: Threads<'_>, packets: u64) -> Result<Outcome, IngestError> {
         let lanes_done = threads.lanes.into_iter().all(|lane| lane.join().is_ok());
         let written = threads.writer.join().map_err(|_| IngestError::Stage("writer"))?;
         let kept = threads.keeper.join();
-        let pressed = threads.press.join().map_err(|_| IngestError::Stage("press"))?;
+        let pressed = self.wait_for(threads.press)?;
         let kept = kept.map_err(|_| IngestError::Stage("keeper"))?;
         if !lanes_done {
             return Err(IngestError::Stage("flow table"));

@@ -31,14 +31,13 @@ pub(crate) fn opener(
         Some(filter) if live.kernel_filter => Some(program(&interface, live.source, filter)?),
         _ => None,
     };
-    let process = std::process::id().to_le_bytes();
     let settings = LiveSettings {
         interface,
         lanes,
         ring_bytes: (live.ring_mb as usize) << 20,
         block_bytes: (live.block_kb as usize) << 10,
         retire: Duration::from_nanos(live.retire.unsigned_abs()),
-        fanout_group: live.fanout_group.unwrap_or(u16::from_le_bytes([process[0], process[1]])),
+        fanout_group: live.fanout_group.unwrap_or(0),
         fanout: live.fanout,
         promiscuous: !live.no_promiscuous,
         force: live.force,

@@ -6,9 +6,10 @@ use crossbeam::channel::{Receiver, Sender};
 use crossbeam::queue::ArrayQueue;
 
 use crate::block::{Block, BlockParts, FrameRef, Seen, Time, Unwalked, Walk};
-use crate::lane::{Delivery, Lane};
+use crate::delivery::Delivery;
+use crate::lane::Lane;
 use crate::ledger::Tally;
-use crate::live::capture::Message;
+use crate::live::exit::Message;
 use crate::metrics::{LaneMetrics, Metrics};
 
 /// Side arrays that wait for the next block.

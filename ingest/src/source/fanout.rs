@@ -323,7 +323,9 @@ mod tests {
         let hashes: Vec<u32> = hashes.collect();
         for lanes in [2, 3, 4, 7, 8] {
             let mut count = vec![0; lanes];
-            hashes.iter().for_each(|hash| count[*hash as usize % lanes] += 1);
+            for hash in &hashes {
+                count[*hash as usize % lanes] += 1;
+            }
             let fair = hashes.len() / lanes;
             let bounds = fair * 4 / 5..=fair * 6 / 5;
             assert!(count.iter().all(|got| bounds.contains(got)), "{what}: {count:?}");

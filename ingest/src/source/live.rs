@@ -18,7 +18,7 @@ pub struct LiveSettings {
     pub block_bytes: usize,
     /// A block that is not full is handed over after this long.
     pub retire: Duration,
-    /// Number that sockets sharing the interface's packets have in common.
+    /// Number that sockets sharing the interface's packets have in common; 0: the kernel picks a free one.
     pub fanout_group: u16,
     /// How packets are shared out over the lanes.
     pub fanout: Fanout,
@@ -76,6 +76,15 @@ pub enum Parcel {
     Lane(usize, Box<dyn Unwalked>),
     /// For whichever lane each frame's hosts belong to; the reader tags them.
     Any(Box<dyn Unwalked>),
+}
+
+impl Parcel {
+    /// Frames in it, as the kernel counted them.
+    pub fn packets(&self) -> u64 {
+        match self {
+            Self::Lane(_, frames) | Self::Any(frames) => frames.packets(),
+        }
+    }
 }
 
 impl std::fmt::Debug for Parcel {

@@ -1,4 +1,4 @@
-//! The kernel's `TPACKET_V3` rings, one a lane: frames are read where the kernel put them (packet(7) and the kernel's networking/packet_mmap).
+//! The kernel's `TPACKET_V3` rings, one a lane: frames are read where the kernel put them (packet(7) and the kernel's `networking/packet_mmap`).
 //!
 //! A block of the ring is handed over as it is, and is the kernel's again when the last lane has dropped it. Blocks may come back in any order; the kernel
 //! fills them, and this reads them, in the order of the ring. No system call is made for a packet: one poll(2) where nothing is ready.

@@ -1,15 +1,11 @@
-//! What lies in a block of a `TPACKET_V3` ring: a chain of headers, each with its frame (the kernel's documentation, networking/packet_mmap).
+//! What lies in a block of a `TPACKET_V3` ring: a chain of headers, each with its frame (the kernel's documentation, `networking/packet_mmap`).
 //!
 //! Nothing that is read is trusted: an offset that leads out of the block makes an empty frame, so that the number of frames is always the one the block
 //! names, and the ledger tells of it. The VLAN tag that the kernel took out of the frame is put back here, and nowhere else.
 
-use std::mem::offset_of;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use libc::{
-    TP_STATUS_VLAN_TPID_VALID, TP_STATUS_VLAN_VALID, tpacket_block_desc, tpacket_hdr_v1,
-    tpacket_hdr_variant1, tpacket3_hdr,
-};
+use libc::{TP_STATUS_VLAN_TPID_VALID, TP_STATUS_VLAN_VALID, tpacket3_hdr};
 
 use crate::block::FrameRef;
 use crate::frame::LinkType;
@@ -26,9 +22,9 @@ const CUSTOMER_TAG: u16 = 0x8100;
 const HEADER: usize = size_of::<tpacket3_hdr>();
 
 mod at {
-    use super::{
-        offset_of, tpacket_block_desc, tpacket_hdr_v1, tpacket_hdr_variant1, tpacket3_hdr,
-    };
+    use std::mem::offset_of;
+
+    use libc::{tpacket_block_desc, tpacket_hdr_v1, tpacket_hdr_variant1, tpacket3_hdr};
 
     const BLOCK: usize = offset_of!(tpacket_block_desc, hdr);
     pub(super) const COUNT: usize = BLOCK + offset_of!(tpacket_hdr_v1, num_pkts);

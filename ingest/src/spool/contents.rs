@@ -84,9 +84,12 @@ impl Contents {
     }
 }
 
-/// Adds losses to the first row of the ledger.
-fn with_lost(mut ledger: Vec<RecordBatch>, lost: Sums) -> Result<Vec<RecordBatch>, StoreError> {
-    let Some(first) = ledger.first_mut().filter(|_| lost != Sums::default()) else {
+/// Adds losses to the ledger of the newest interval.
+pub(crate) fn with_lost(
+    mut ledger: Vec<RecordBatch>,
+    lost: Sums,
+) -> Result<Vec<RecordBatch>, StoreError> {
+    let Some(newest) = ledger.last_mut().filter(|_| lost != Sums::default()) else {
         return Ok(ledger);
     };
     let losses = [
@@ -95,8 +98,8 @@ fn with_lost(mut ledger: Vec<RecordBatch>, lost: Sums) -> Result<Vec<RecordBatch
         ("rows_lost_wire_bytes", lost.wire_bytes),
         ("rows_lost_ip_bytes", lost.ip_bytes),
     ];
-    let schema = first.schema();
-    let columns = schema.fields().iter().zip(first.columns()).map(|(field, column)| {
+    let schema = newest.schema();
+    let columns = schema.fields().iter().zip(newest.columns()).map(|(field, column)| {
         let loss = losses.iter().find(|(name, _)| name == field.name()).map(|(_, loss)| *loss);
         let numbers = column.as_any().downcast_ref::<Int64Array>();
         let (Some(loss), Some(numbers)) = (loss, numbers) else { return Arc::clone(column) };
@@ -107,6 +110,6 @@ fn with_lost(mut ledger: Vec<RecordBatch>, lost: Sums) -> Result<Vec<RecordBatch
         Arc::new(raised.collect::<Int64Array>()) as ArrayRef
     });
     let columns = columns.collect();
-    *first = RecordBatch::try_new(schema, columns).map_err(StoreError::Columns)?;
+    *newest = RecordBatch::try_new(schema, columns).map_err(StoreError::Columns)?;
     Ok(ledger)
 }

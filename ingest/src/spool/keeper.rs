@@ -11,10 +11,10 @@ use std::time::Duration;
 use arrow::record_batch::RecordBatch;
 use schemas::store::StoreError;
 use schemas::store::publish::sync_folder;
-use schemas::store::spool::{END, FINAL, Head, Header, PROVISIONAL, Sums, WHOLE};
+use schemas::store::spool::{END, FINAL, Head, Header, LEDGER, PROVISIONAL, Sums, WHOLE};
 
 use crate::spool::backlog::{Bundle, Lost, rows};
-use crate::spool::contents::Contents;
+use crate::spool::contents::{Contents, with_lost};
 use crate::spool::lock::{BootLock, part_of};
 use crate::spool::shared::{Closed, Shared};
 
@@ -48,6 +48,16 @@ struct Current {
     bytes: u64,
 }
 
+/// Whether there is room for more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Enough,
+    /// Perhaps, after something was dropped.
+    Dropped,
+    /// As soon as the press is done with its file.
+    Soon,
+}
+
 /// What came of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -67,6 +77,8 @@ pub struct Keeper {
     provisional: Vec<RecordBatch>,
     is_rotation_due: bool,
     is_final: bool,
+    /// The last rows of the ledger are written whatever the spool may take.
+    is_last_try: bool,
     failure: Option<String>,
 }
 
@@ -79,6 +91,7 @@ impl Keeper {
             provisional: Vec::new(),
             is_rotation_due: false,
             is_final: false,
+            is_last_try: false,
             failure: None,
         }
     }
@@ -95,6 +108,7 @@ impl Keeper {
                 Step::Failed => {
                     tries = if self.shared.state().is_closing { tries + 1 } else { 0 };
                     if tries >= LAST_TRIES {
+                        self.keep_ledger();
                         break;
                     }
                     self.shared.wait(&self.shared.rows, RETRY, |_| true);
@@ -106,6 +120,13 @@ impl Keeper {
         self.finish()
     }
 
+    /// The end of a run whose last rows do not fit: the ledger's few do, and tell what became of the others.
+    fn keep_ledger(&mut self) {
+        self.is_last_try = true;
+        self.shared.state().backlog.keep_ledger_only();
+        while self.step() == Step::Wrote {}
+    }
+
     /// Writes what waits, a few bundles at most.
     pub(crate) fn step(&mut self) -> Step {
         let bundles = self.take();
@@ -114,7 +135,11 @@ impl Keeper {
         }
         let is_final = bundles.last().is_some_and(|last| last.flags & FINAL != 0);
         match self.write(&bundles) {
-            Ok(()) => {
+            Ok(false) => {
+                self.shared.state().backlog.give_back(bundles);
+                Step::Failed
+            }
+            Ok(true) => {
                 self.shared.state().backlog.done();
                 self.failure = None;
                 self.is_final |= is_final;
@@ -136,11 +161,11 @@ impl Keeper {
     }
 
     fn take(&self) -> Vec<Bundle> {
+        // Where there is little room, one bundle may fit where eight do not.
+        let at_once = if self.failure.is_some() { 1 } else { BUNDLES_AT_ONCE };
         let mut state = self.shared.state();
         let mut bundles = Vec::new();
-        while let Some(bundle) =
-            if bundles.len() < BUNDLES_AT_ONCE { state.backlog.take() } else { None }
-        {
+        while let Some(bundle) = if bundles.len() < at_once { state.backlog.take() } else { None } {
             let ends = bundle.is_rotation;
             bundles.push(bundle);
             if ends {
@@ -155,8 +180,8 @@ impl Keeper {
         if state.is_closing && state.backlog.is_empty() { Step::Done } else { Step::Idle }
     }
 
-    /// Appends bundles and waits until they are durable; after an error the file is as before.
-    fn write(&mut self, bundles: &[Bundle]) -> Result<(), StoreError> {
+    /// Appends bundles and waits until they are durable; after an error the file is as before. Whether there was room.
+    fn write(&mut self, bundles: &[Bundle]) -> Result<bool, StoreError> {
         let wall_ns = bundles.first().map_or(0, |bundle| bundle.wall_ns);
         let header = match &self.current {
             Some(current) => current.header.clone(),
@@ -166,14 +191,13 @@ impl Keeper {
             let lost = self.shared.state().backlog.lost().flows;
             let mut bytes = Vec::new();
             for bundle in bundles {
-                let mut head = Head::new(bundle.flags & WHOLE, bundle.wall_ns);
-                head.sums = bundle.sums;
-                (head.lost, head.lost_known) = (lost, bundle.lost_known);
-                bytes.extend(header.group(head, &bundle.sections)?);
+                bytes.extend(encode(&header, bundle, lost)?);
             }
-            // What was dropped for it is told by its heads.
-            if !self.make_room(bytes.len() as u64)? {
-                return self.append(&bytes);
+            match self.make_room(bytes.len() as u64)? {
+                Room::Enough => return self.append(&bytes).map(|()| true),
+                // What was dropped is told by the heads.
+                Room::Dropped => {}
+                Room::Soon => return Ok(false),
             }
         }
     }
@@ -275,19 +299,26 @@ impl Keeper {
         }
     }
 
-    /// Keeps the spool within its limit: the oldest closed files go. Whether any did.
-    fn make_room(&mut self, bytes: u64) -> Result<bool, StoreError> {
+    /// Keeps the spool within its limit: where the press will not make room in time, the oldest closed file goes.
+    fn make_room(&mut self, bytes: u64) -> Result<Room, StoreError> {
         let limit = self.shared.settings.spool_max_bytes;
-        let mut is_dropped = false;
-        while self.shared.state().bytes() + bytes > limit {
-            if !self.drop_oldest() {
-                let path = self.shared.settings.store.spool();
-                let why = format!("it may take {limit} bytes, and no closed file is left to drop");
-                return Err(StoreError::Spool { path, why });
+        let can_wait = {
+            let state = self.shared.state();
+            if state.bytes() + bytes <= limit {
+                return Ok(Room::Enough);
             }
-            is_dropped = true;
+            let is_pressing = state.pressing_bytes > 0;
+            is_pressing && !state.is_closing && !state.backlog.is_half_full()
+        };
+        if can_wait {
+            return Ok(Room::Soon);
         }
-        Ok(is_dropped)
+        if self.drop_oldest() {
+            return Ok(Room::Dropped);
+        }
+        let path = self.shared.settings.store.spool();
+        let why = format!("it may take {limit} bytes, and no closed file is left to drop");
+        Err(StoreError::Spool { path, why })
     }
 
     /// Drops the oldest closed file; its rows are counted, its ledger is kept.
@@ -342,6 +373,21 @@ impl Keeper {
         self.shared.measure();
         Kept { lost, error: self.failure }
     }
+}
+
+/// The bytes of a bundle. What was lost after a run closed its books is added to them.
+fn encode(header: &Header, bundle: &Bundle, lost: Sums) -> Result<Vec<u8>, StoreError> {
+    let mut head = Head::new(bundle.flags & WHOLE, bundle.wall_ns);
+    head.sums = bundle.sums;
+    (head.lost, head.lost_known) = (lost, bundle.lost_known);
+    if bundle.flags & FINAL == 0 {
+        return header.group(head, &bundle.sections);
+    }
+    let mut sections = bundle.sections.clone();
+    if let Some(ledger) = sections.get_mut(LEDGER) {
+        *ledger = with_lost(std::mem::take(ledger), lost.since(bundle.lost_known))?;
+    }
+    header.group(head, &sections)
 }
 
 fn is_whole(bundle: &Bundle) -> bool {

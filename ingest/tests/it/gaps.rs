@@ -178,3 +178,15 @@ fn nothing_is_said_of_one_way_or_of_resets() {
     let (_, gaps, missed) = found(&all, 7);
     assert_eq!((gaps, missed), (0, 0));
 }
+
+#[test]
+fn the_planned_day_has_no_gap() {
+    let lab = Lab::new();
+    let path = lab.path("day.pcap");
+    let file = std::fs::File::create(&path).unwrap();
+    ingest::source::synthetic::Plan::national_day(7).write_pcap(file).unwrap();
+    let (outcome, _) = flows_of(&[path], |_| {});
+    let ledger = &outcome.written.ledger;
+    assert!(ledger.iter().filter_map(|row| row.tcp_acks).sum::<i64>() > 1_000);
+    assert_eq!(ledger.iter().filter_map(|row| row.tcp_ack_gaps).sum::<i64>(), 0);
+}

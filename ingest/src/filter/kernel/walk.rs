@@ -10,6 +10,8 @@ use crate::frame::LinkType;
 
 /// Words of scratch memory; there are 16.
 pub(crate) mod slot {
+    use crate::filter::primitive::TAGS_MAX;
+
     pub(crate) const VERSION: u32 = 0;
     pub(crate) const IP_AT: u32 = 1;
     pub(crate) const PROTOCOL: u32 = 2;
@@ -17,8 +19,8 @@ pub(crate) mod slot {
     pub(crate) const TARGET_PORT: u32 = 4;
     /// 1 for ARP.
     pub(crate) const ARP: u32 = 5;
-    pub(crate) const VLAN: [u32; super::TAGS_MAX] = [6, 7, 8, 9];
-    pub(crate) const LABEL: [u32; super::TAGS_MAX] = [10, 11, 12, 13];
+    pub(crate) const VLAN: [u32; TAGS_MAX] = [6, 7, 8, 9];
+    pub(crate) const LABEL: [u32; TAGS_MAX] = [10, 11, 12, 13];
     /// Octets on the wire.
     pub(crate) const LENGTH: u32 = 14;
     pub(super) const SPARE: u32 = 15;

@@ -20,10 +20,9 @@ use crate::block::Time;
 use crate::flow::Open;
 use crate::ledger::{Account, Exported, IntervalEnd, Tally, Totals};
 use crate::metrics::Metrics;
+use crate::spool::backlog::Lost;
 use crate::spool::keeper::Step;
-use crate::spool::{
-    Intake, Keeper, Kept, Lost, Press, Pressed, Recovered, SpoolSettings, open, recover,
-};
+use crate::spool::{Intake, Keeper, Kept, Press, Pressed, Recovered, SpoolSettings, open, recover};
 
 pub(crate) const SENSOR: &str = "tap-1";
 /// 2014-09-23 14:00 UTC.
@@ -182,6 +181,7 @@ impl Probe {
             entries: 0,
             totals: Totals::default(),
             interface: "veth".into(),
+            watch: None,
         };
         let mut row = Account::new(SENSOR.into(), 0, "tpacket_v3").close(&end, &self.exported);
         row.rows_lost = Some(self.lost.flows.rows.cast_signed());

@@ -192,6 +192,7 @@ fn a_filter_in_the_kernel_leaves_the_column_empty() {
         entries: 0,
         totals: Totals::default(),
         interface: "tap0".into(),
+        watch: None,
     };
     let row = account.close(&end, &Exported::default());
     assert_eq!((row.filtered, row.wire_filtered), (None, None));

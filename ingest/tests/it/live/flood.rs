@@ -239,7 +239,6 @@ fn a_flood_of_the_table_evicts_nobody_who_talks_and_no_packet_goes_missing() {
         stop.store(true, Ordering::Relaxed);
         sent + talk.join().unwrap()
     });
-    eprintln!("flood over: {:?}", begin.elapsed());
     let rate = sent / begin.elapsed().as_secs().max(1);
     let peak = kib(&probe, "VmHWM") / 1_024;
     let ended = probe.stop(Signal::SIGTERM);

@@ -350,8 +350,8 @@ fn a_packet_costs_the_reader_little() {
             is_over.store(true, Ordering::Relaxed);
             sent
         });
-        let (mut packets, mut polls, mut walking) = (0, 0_u64, Duration::ZERO);
-        let (mut octets, mut side) = (0_u64, Vec::with_capacity(1 << 14));
+        let (mut packets, mut polls, mut walking) = (0_u32, 0_u32, Duration::ZERO);
+        let (mut octets, mut side) = (0, Vec::with_capacity(1 << 14));
         let begin = cpu();
         while !is_over.load(Ordering::Relaxed) {
             polls += 1;
@@ -361,7 +361,7 @@ fn a_packet_costs_the_reader_little() {
                     let begin = cpu();
                     let walk = frames.walk(lane as u8, std::mem::take(&mut side));
                     octets += walk.frames.iter().map(|at| u64::from(at.original)).sum::<u64>();
-                    packets += walk.frames.len() as u64;
+                    packets += walk.frames.len() as u32;
                     side = walk.frames;
                     side.clear();
                     drop(walk.memory);
@@ -371,14 +371,14 @@ fn a_packet_costs_the_reader_little() {
         }
         let spent = cpu_since(begin);
         let sent = sending.join().unwrap();
-        let each = |time: Duration| time.as_secs_f64() * 1e9 / packets as f64;
+        let each = |time: Duration| time.as_secs_f64() * 1e9 / f64::from(packets);
         eprintln!(
             "{:.0} packets/s sent, {packets} read, {} dropped, {polls} polls: {:.1} ns CPU a packet in all, {:.1} of it to walk",
-            sent as f64 / time.as_secs_f64(),
+            f64::from(sent as u32) / time.as_secs_f64(),
             counted(&mut source).1,
             each(spent),
             each(walking),
         );
-        assert_eq!(octets, packets * 100);
+        assert_eq!(octets, u64::from(packets) * 100);
     });
 }

@@ -1,0 +1,84 @@
+//! What lanes hand to the writer, and the desk on which a lane collects it.
+
+use schemas::dns::DnsRow;
+use schemas::flow::FlowRow;
+
+use crate::flow::{Entry, Export, Reason};
+use crate::hint::Resolved;
+use crate::ledger::IntervalEnd;
+use crate::record::RowStyle;
+use crate::watch::Note;
+
+/// Rows handed over at a time.
+const ROWS_MAX: usize = 256;
+
+/// What a lane hands to the writer.
+#[derive(Debug, Default)]
+pub struct Delivery {
+    /// The lane.
+    pub lane: usize,
+    /// The block after which it was made.
+    pub sequence: u64,
+    /// Everything that block said about names is in this or an earlier delivery.
+    pub complete: bool,
+    /// Finished records.
+    pub rows: Vec<FlowRow>,
+    /// Finished DNS dialogues.
+    pub dns: Vec<DnsRow>,
+    /// What clients were told.
+    pub resolved: Vec<Resolved>,
+    /// Clock of the packets.
+    pub clock: i64,
+    /// An interval that ended; its rows are in this and earlier deliveries.
+    pub interval: Option<IntervalEnd>,
+    /// The interval so far, now and then: what is known of it if the probe dies.
+    pub beat: Option<Box<IntervalEnd>>,
+    /// What the capture thread has to say; waits for no lane.
+    pub note: Option<Note>,
+}
+
+/// Where deliveries go; `false` when nobody takes them any more.
+pub trait Outbox {
+    /// Hands one over.
+    fn send(&mut self, delivery: Delivery) -> bool;
+}
+
+/// Collects rows until there are enough to hand over.
+pub(crate) struct Desk<O> {
+    outbox: O,
+    /// Whether deliveries are still taken.
+    pub(crate) open: bool,
+    /// The next delivery.
+    pub(crate) draft: Delivery,
+    style: RowStyle,
+}
+
+impl<O: Outbox> Export for Desk<O> {
+    fn export(&mut self, entry: &mut Entry, reason: Reason) {
+        self.draft.rows.push(self.style.row(entry, reason));
+        if self.draft.rows.len() >= ROWS_MAX {
+            self.send(false);
+        }
+    }
+}
+
+impl<O: Outbox> Desk<O> {
+    /// An empty desk of a lane.
+    pub(crate) fn new(lane: u8, style: RowStyle, outbox: O) -> Self {
+        let draft = Delivery { lane: usize::from(lane), ..Delivery::default() };
+        Self { outbox, open: true, draft, style }
+    }
+
+    /// Hands over what there is; `complete` when all is said up to here.
+    pub(crate) fn send(&mut self, complete: bool) {
+        let next = Delivery {
+            lane: self.draft.lane,
+            sequence: self.draft.sequence,
+            clock: self.draft.clock,
+            ..Delivery::default()
+        };
+        let mut delivery = std::mem::replace(&mut self.draft, next);
+        delivery.complete = complete;
+        self.open &= self.outbox.send(delivery);
+    }
+}
