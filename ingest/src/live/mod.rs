@@ -28,7 +28,7 @@ use crate::guard;
 use crate::identity;
 use crate::lane::{Lane, LaneSettings};
 use crate::ledger::Account;
-use crate::live::capture::{Capture, CaptureParts, Opened};
+use crate::live::capture::{Capture, CaptureParts, Open, Opened};
 use crate::live::clock::{Clock, MachineClock, Moment};
 use crate::live::exit::Message;
 use crate::live::link::{KernelLinks, Links};
@@ -39,6 +39,7 @@ use crate::record::RowStyle;
 use crate::resolution::Resolutions;
 use crate::screen;
 use crate::sink::{Sink, Written};
+use crate::source::live::LiveSource;
 use crate::spool::{self, Intake, Kept, Pressed};
 use crate::watch::Note;
 
@@ -68,10 +69,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     }
     let mut open = setup::opener(&args.live, settings.lanes, filter.as_ref())?;
     let clock = MachineClock::new();
-    let at = Moment::of(&clock);
-    let source = open()?;
-    let mut links = KernelLinks::new(&name);
-    let opened = Opened { at, link: links.look() };
+    let (source, links, opened) = begin(&mut open, &clock, &name)?;
     let endpoint = args.live.metrics.as_deref().map(Endpoint::bind).transpose()?;
     let confined = guard::confine(&setup::confinement(args, endpoint.as_ref()))?;
     if !args.quiet {
@@ -121,6 +119,19 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
         probe.stop.store(true, Ordering::Relaxed);
         outcome
     })
+}
+
+/// Opens the source for the first time, and notes when that was and what the interface had counted.
+fn begin(
+    open: &mut Open,
+    clock: &dyn Clock,
+    interface: &str,
+) -> Result<(Box<dyn LiveSource>, KernelLinks, Opened), IngestError> {
+    let at = Moment::of(clock);
+    let source = open()?;
+    let mut links = KernelLinks::new(interface);
+    let link = links.look();
+    Ok((source, links, Opened { at, link }))
 }
 
 /// Starts a named thread, so that the operator can tell which one works.

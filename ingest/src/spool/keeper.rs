@@ -69,6 +69,10 @@ pub(crate) enum Step {
 
 /// Writes the spool: the first of its two disk threads.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a state of its own; they go together in all ways"
+)]
 pub struct Keeper {
     shared: Arc<Shared>,
     current: Option<Current>,
@@ -77,6 +81,8 @@ pub struct Keeper {
     provisional: Vec<RecordBatch>,
     is_rotation_due: bool,
     is_final: bool,
+    /// The last rows of the ledger are written whatever the spool may take.
+    is_last_try: bool,
     failure: Option<String>,
     /// There was no room for several bundles, so that they are written one by one.
     is_tight: bool,
@@ -91,6 +97,7 @@ impl Keeper {
             provisional: Vec::new(),
             is_rotation_due: false,
             is_final: false,
+            is_last_try: false,
             failure: None,
             is_tight: false,
         }
@@ -108,6 +115,7 @@ impl Keeper {
                 Step::Failed => {
                     tries = if self.shared.state().is_closing { tries + 1 } else { 0 };
                     if tries >= LAST_TRIES {
+                        self.keep_ledger();
                         break;
                     }
                     self.shared.wait(&self.shared.rows, RETRY, |_| true);
@@ -117,6 +125,13 @@ impl Keeper {
             self.shared.measure();
         }
         self.finish()
+    }
+
+    /// The end of a run whose last rows do not fit: the ledger's few do, and tell what became of the others.
+    fn keep_ledger(&mut self) {
+        self.is_last_try = true;
+        self.shared.state().backlog.keep_ledger_only();
+        while self.step() == Step::Wrote {}
     }
 
     /// Writes what waits, a few bundles at most.

@@ -105,6 +105,11 @@ pub(crate) fn number(row: &Row, column: &str) -> i64 {
     row[column].parse().unwrap_or_else(|_| panic!("{column}: {}", row[column]))
 }
 
+/// A count as the columns hold it.
+pub(crate) fn count(of: usize) -> i64 {
+    i64::try_from(of).unwrap()
+}
+
 /// The sum of a column.
 pub(crate) fn sum(rows: &[Row], column: &str) -> i64 {
     rows.iter().map(|row| number(row, column)).sum()

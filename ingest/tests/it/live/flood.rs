@@ -17,7 +17,7 @@ use schemas::flow::FlowRow;
 use schemas::store::spool::{FLOWS, LEDGER};
 use schemas::store::{SpoolFile, Store};
 
-use crate::lab::{Row, number, rows_of, rows_of_batch};
+use crate::lab::{Row, count, number, rows_of, rows_of_batch};
 use crate::live::frames::{ethernet, ipv4, udp};
 use crate::live::lab::{End, Sender, Wire};
 use crate::live::probe::{Ground, Probe};
@@ -177,7 +177,7 @@ impl Found {
         let column = |name: &str| batch.column_by_name(name).unwrap();
         let total =
             |name: &str| -> i64 { column(name).as_primitive::<Int64Type>().values().iter().sum() };
-        self.rows += i64::try_from(batch.num_rows()).unwrap();
+        self.rows += count(batch.num_rows());
         self.packets += total("packets");
         self.wire_bytes += total("wire_bytes");
         self.bytes += total("bytes");
@@ -292,7 +292,7 @@ fn a_flood_of_the_table_evicts_nobody_who_talks_and_no_packet_goes_missing() {
         ended.said
     );
     found.assert_closed(sent);
-    assert!(evicted > i64::try_from(FLOWS_MAX).unwrap(), "the table was never full");
+    assert!(evicted > count(FLOWS_MAX), "the table was never full");
     assert!(peak * 100 <= cap() * 105, "{peak} MiB, the cap is {} MiB", cap());
     let mut there = found.established;
     there.sort();
