@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use arrow::record_batch::RecordBatch;
-use schemas::store::spool::{DNS, LEDGER, Sums};
+use schemas::store::spool::{DNS, FINAL, LEDGER, Sums};
 
 /// Memory of all that waits, bytes.
 pub(crate) const BACKLOG_BYTES_MAX: usize = 64 << 20;
@@ -79,6 +79,23 @@ impl Backlog {
         self.bytes += bundle.bytes();
         self.bundles.push_back(bundle);
         self.keep_bound();
+        self.tell_last();
+    }
+
+    /// What was dropped after a run closed its books is told in the newest row of the ledger: that has to go with the run's last bundle then.
+    fn tell_last(&mut self) {
+        let Some(last) = self.bundles.pop_back_if(|last| last.flags & FINAL != 0) else { return };
+        let [flows, dns, mut ledger, provisional] = last.sections;
+        if rows(&ledger) == 0 && self.lost.flows != last.lost_known {
+            let waiting = self.bundles.iter_mut().rev().map(|bundle| {
+                let [_, _, ledger, _] = &mut bundle.sections;
+                ledger
+            });
+            let newest = waiting.chain([&mut self.orphans]).find(|ledger| rows(ledger) > 0);
+            ledger = newest.map(std::mem::take).unwrap_or_default();
+        }
+        self.bundles.push_back(Bundle { sections: [flows, dns, ledger, provisional], ..last });
+        self.bytes = self.bundles.iter().map(Bundle::bytes).sum();
     }
 
     /// The oldest, with orphaned rows of the ledger.

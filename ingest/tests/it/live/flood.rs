@@ -306,7 +306,7 @@ fn a_flood_of_the_table_evicts_nobody_who_talks_and_no_packet_goes_missing() {
 fn a_flood_that_fills_the_spool_leaves_closed_books() {
     let Some(wire) = Wire::lay() else { return };
     let ground = Ground::new();
-    let words = format!("--max-flows 10000 --ring-mb {RING_MIB} --spool-mb 8");
+    let words = format!("--max-flows 10000 --ring-mb {RING_MIB} --spool-mb 16");
     let probe = Probe::run(&wire, on_lanes(LANES, &ground.store(), &words));
     let sent = storm(&wire, &wire.sender(), Duration::from_secs(4));
     let ended = probe.stop(Signal::SIGTERM);
