@@ -129,7 +129,7 @@ pub struct LiveArgs {
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration_ns)]
     pub rotate: i64,
     /// Disk that unpublished rows may take, MiB; beyond it the oldest are dropped and counted
-    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(16..))]
     pub spool_mb: u32,
     /// Serve counters for Prometheus here: an address on the loopback, or the path of a unix socket
     #[arg(long, value_name = "ADDR", value_parser = metrics_address)]

@@ -171,7 +171,7 @@ pub(crate) fn disk(store: &Path, live: &LiveArgs) -> Vec<Check> {
     let room = if free < spool {
         Check::fail("disk room", found)
             .because("rows are dropped, and counted, when the disk is full")
-            .mend(format!("--spool-mb {}   # or make room", (free / 2).max(1)))
+            .mend(format!("--spool-mb {}   # or make room", (free / 2).max(16)))
     } else if free < spool * 2 + 1024 {
         Check::warn("disk room", found).because("there is little room for what is published")
     } else {

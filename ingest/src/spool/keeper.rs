@@ -78,6 +78,8 @@ pub struct Keeper {
     is_rotation_due: bool,
     is_final: bool,
     failure: Option<String>,
+    /// There was no room for several bundles, so that they are written one by one.
+    is_tight: bool,
 }
 
 impl Keeper {
@@ -90,6 +92,7 @@ impl Keeper {
             is_rotation_due: false,
             is_final: false,
             failure: None,
+            is_tight: false,
         }
     }
 
@@ -131,6 +134,7 @@ impl Keeper {
             Ok(true) => {
                 self.shared.state().backlog.done();
                 self.failure = None;
+                self.is_tight &= !self.shared.state().backlog.is_empty();
                 self.is_final |= is_final;
                 self.is_rotation_due |= bundles.iter().any(|bundle| bundle.is_rotation);
                 if let Some(last) = bundles.into_iter().rfind(is_whole) {
@@ -143,6 +147,7 @@ impl Keeper {
             }
             Err(error) => {
                 self.fail(&error);
+                self.is_tight = true;
                 self.shared.state().backlog.give_back(bundles);
                 Step::Failed
             }
@@ -150,8 +155,7 @@ impl Keeper {
     }
 
     fn take(&self) -> Vec<Bundle> {
-        // Where there is little room, one bundle may fit where eight do not.
-        let at_once = if self.failure.is_some() { 1 } else { BUNDLES_AT_ONCE };
+        let at_once = if self.is_tight { 1 } else { BUNDLES_AT_ONCE };
         let mut state = self.shared.state();
         let mut bundles = Vec::new();
         while let Some(bundle) = if bundles.len() < at_once { state.backlog.take() } else { None } {
@@ -280,6 +284,8 @@ impl Keeper {
             return self.end(END | FINAL, wall_ns);
         }
         let limit = FILE_BYTES_MAX.min(self.shared.settings.spool_max_bytes / 4);
+        // Publishing makes room, but needs some first: a file that grew until the disk is full could never be published.
+        let limit = limit.min(self.shared.free_bytes().unwrap_or(u64::MAX) / 2);
         if self.is_rotation_due || bytes > limit {
             match self.begin(wall_ns, lost_known) {
                 Ok(_) => self.is_rotation_due = false,

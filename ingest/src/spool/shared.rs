@@ -109,6 +109,12 @@ impl Shared {
         drop(bell.wait_timeout_while(state, at_most, |state| is_idle(state)));
     }
 
+    /// Room on the disk, octets.
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        let found = statvfs(self.settings.store.root()).ok()?;
+        Some(found.blocks_available().saturating_mul(found.fragment_size()))
+    }
+
     /// Brings the counters up to date.
     pub(crate) fn measure(&self) {
         let metrics = &self.settings.metrics;
@@ -119,8 +125,7 @@ impl Shared {
         metrics.spool_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         metrics.disk.rows_lost.set(lost.flows.rows);
         metrics.disk.rows_lost_packets.set(lost.flows.packets);
-        if let Ok(found) = statvfs(self.settings.store.root()) {
-            let free = found.blocks_available().saturating_mul(found.fragment_size());
+        if let Some(free) = self.free_bytes() {
             metrics.disk_free_bytes.set(i64::try_from(free).unwrap_or(i64::MAX));
         }
     }

@@ -1,5 +1,7 @@
 //! Any packets, any time-outs, any limits, any number of lanes: what goes in comes out, once.
 
+use ingest::flow::Open;
+use ingest::ledger::{Account, Exported, IntervalEnd, Tally, Totals};
 use proptest::prelude::*;
 
 use crate::forge::{Order, Packet, Shape, pcap};
@@ -114,4 +116,22 @@ fn a_full_table_exports_what_it_evicts() {
     let evicted = rows.iter().filter(|row| row["flow_end_reason"] == "resources").count();
     assert_eq!(evicted, 1_900);
     assert_eq!(outcome.written.ledger.iter().map(|row| row.flow_evictions).sum::<i64>(), 1_900);
+}
+
+#[test]
+fn what_is_open_when_a_probe_dies_right_after_an_interval_is_told_as_lost() {
+    let open = Open { packets: 7, wire_bytes: 700, ip_bytes: 600 };
+    let mut tally = Tally { ip_bytes: 600, ..Tally::default() };
+    (tally.seen.packets, tally.seen.wire_bytes) = (7, 700);
+    let mut account = Account::new("lab".into(), 0, "tpacket_v3");
+    let (totals, interface) = (Totals::default(), "tap0".into());
+    let end = IntervalEnd { tally, open, entries: 1, totals, interface, watch: None };
+    assert_eq!(account.close(&end, &Exported::default()).open_end, 7);
+    let nothing = IntervalEnd { tally: Tally::default(), ..end };
+    let row = account.peek(&nothing, &Exported::default());
+    assert_eq!((row.open_start, row.open_end, row.balance_error), (7, 0, 0));
+    assert_eq!(
+        (row.open_lost, row.wire_open_lost, row.ip_open_lost),
+        (Some(7), Some(700), Some(600))
+    );
 }

@@ -70,14 +70,13 @@ impl StagedFile {
 
     fn seal(mut self) -> Result<FileRecord, StoreError> {
         let path = &self.staged;
-        let hashing = self.writer.into_inner().map_err(StoreError::parquet("finish", path))?;
-        let file = hashing
-            .inner
-            .into_inner()
-            .map_err(|e| StoreError::io("write", path)(e.into_error()))?;
-        file.sync_all().map_err(StoreError::io("fsync", path))?;
+        // `into_inner` would turn a full disk into a text; from here it comes as what it is.
+        self.writer.finish().map_err(StoreError::parquet("finish", path))?;
+        let hashing = self.writer.inner_mut();
+        hashing.flush().map_err(StoreError::io("write", path))?;
+        hashing.inner.get_ref().sync_all().map_err(StoreError::io("fsync", path))?;
         self.record.bytes = hashing.bytes;
-        self.record.sha256 = hex(&hashing.hasher.finalize());
+        self.record.sha256 = hex(&hashing.hasher.finalize_reset());
         Ok(self.record)
     }
 }

@@ -1,7 +1,7 @@
 //! The running probe, looked at from outside: what it may do, by the kernel's word.
 
 use crate::live::lab::Wire;
-use crate::live::probe::{Books, Ground, Probe};
+use crate::live::probe::{Books, Ground, Probe, counter};
 
 /// The bit of `CAP_NET_RAW` (capability.h).
 const NET_RAW: u64 = 1 << 13;
@@ -14,7 +14,8 @@ fn a_probe_started_by_root_keeps_one_right() {
     let probe = Probe::start(&wire, &ground.store(), &words);
     let sent = wire.send(&vec![vec![0x55; 60]; 1_000]);
     // All its threads are there by the time it has counted something.
-    while crate::live::probe::counter(&ground.path("socket"), "outflow_packets_seen_total") == 0 {}
+    while counter(&ground.path("socket"), "outflow_packets_seen_total") == 0 {}
+    assert_eq!(probe.status("Name"), "outflow-ingest");
     let threads = probe.status_of_threads("Uid");
     assert!(threads.len() >= 6, "capture, lane, writer, keeper, press, endpoint: {threads:?}");
     for ids in threads.into_iter().chain(probe.status_of_threads("Gid")) {

@@ -22,7 +22,7 @@ use crate::live::lab::{End, Sender, TAP, Wire};
 /// What the probe says once its sockets are open and it is confined.
 const READY: &str = "capturing on";
 /// Nothing that a test waits for takes longer than this.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A folder that the unprivileged probe can reach, with a store in it.
 pub(crate) struct Ground {
@@ -289,7 +289,7 @@ impl Books {
     /// Every row balances, and what the ledger says was exported is there or was counted as lost.
     pub(crate) fn assert_closed(&self) {
         self.assert_closed_with(Sums {
-            rows: self.flows.len() as i64,
+            rows: self.flows.len().try_into().unwrap(),
             packets: sum(&self.flows, "packets"),
             wire_bytes: sum(&self.flows, "wire_bytes"),
             bytes: sum(&self.flows, "bytes"),
