@@ -71,20 +71,8 @@ pub fn report(args: &IngestArgs, result: &Result<Outcome, IngestError>) -> ExitC
             ExitCode::from(if outcome.is_complete() { 0 } else { 3 })
         }
         Err(error) => {
-            eprintln!("outflow: {}", chain(error));
+            eprintln!("outflow: {}", error::chain(error));
             ExitCode::from(if error.is_usage() { 2 } else { 1 })
         }
     }
-}
-
-/// An error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

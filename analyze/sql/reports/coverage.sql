@@ -1,5 +1,5 @@
 -- How much of the day each interface was watched. Lanes share their time: an interval counts once, by the lane that saw the least.
--- coverage_s is whole seconds, so an interval that lacks less than one was watched throughout.
+-- coverage_s is whole seconds, so an interval that lacks no more than one was watched throughout.
 WITH intervals AS (
     SELECT
         sensor_id,
@@ -8,7 +8,7 @@ WITH intervals AS (
         min(
             CASE
                 WHEN length_us <= 0 THEN 0.0
-                WHEN length_us < (coverage_s + 1) * 1000000 THEN CAST(within_to - within_from AS DOUBLE)
+                WHEN length_us <= (coverage_s + 1) * 1000000 THEN CAST(within_to - within_from AS DOUBLE)
                 ELSE CAST(within_to - within_from AS DOUBLE) * coverage_s * 1000000 / length_us
             END
         ) AS covered_us

@@ -157,7 +157,9 @@ impl Fixture {
         let mut publisher =
             Publisher::begin(&self.store(), "tap", &format!("run{}", self.runs)).unwrap();
         let mut batch = LedgerBatch::default();
-        rows.iter().for_each(|row| batch.append(row));
+        for row in rows {
+            batch.append(row);
+        }
         let whole = batch.finish().unwrap();
         let columns: Vec<Column> =
             ledger::TABLE.columns.iter().filter(|column| is_kept(column)).copied().collect();

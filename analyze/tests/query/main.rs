@@ -2,6 +2,7 @@
 //! One binary, for each would link the whole engine again.
 
 mod attributed;
+#[cfg(test)]
 mod capture;
 mod dataset;
 #[cfg(test)]

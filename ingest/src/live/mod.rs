@@ -28,7 +28,7 @@ use crate::guard;
 use crate::identity;
 use crate::lane::{Lane, LaneSettings};
 use crate::ledger::Account;
-use crate::live::capture::{Capture, CaptureParts, Opened};
+use crate::live::capture::{Capture, CaptureParts, Open, Opened};
 use crate::live::clock::{Clock, MachineClock, Moment};
 use crate::live::exit::Message;
 use crate::live::link::{KernelLinks, Links};
@@ -39,7 +39,8 @@ use crate::record::RowStyle;
 use crate::resolution::Resolutions;
 use crate::screen;
 use crate::sink::{Sink, Written};
-use crate::spool::{self, Intake, Kept, Pressed, SpoolSettings};
+use crate::source::live::LiveSource;
+use crate::spool::{self, Intake, Kept, Pressed};
 use crate::watch::Note;
 
 /// Messages that wait before a lane: more than a ring has blocks, so that none of them is refused.
@@ -68,10 +69,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     }
     let mut open = setup::opener(&args.live, settings.lanes, filter.as_ref())?;
     let clock = MachineClock::new();
-    let at = Moment::of(&clock);
-    let source = open()?;
-    let mut links = KernelLinks::new(&name);
-    let opened = Opened { at, link: links.look() };
+    let (source, links, opened) = begin(&mut open, &clock, &name)?;
     let endpoint = args.live.metrics.as_deref().map(Endpoint::bind).transpose()?;
     let confined = guard::confine(&setup::confinement(args, endpoint.as_ref()))?;
     if !args.quiet {
@@ -81,16 +79,8 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     let recovered = spool::recover(&store, &settings.sensor, &boot, clock.wall_ns())?;
     let metrics = Arc::new(setup::metrics(args, &settings, source.backend()));
     let last_alive = recovered.last_alive_ns;
-    let spool = spool::open(
-        SpoolSettings {
-            store: store.clone(),
-            sensor: Arc::clone(&settings.sensor),
-            boot,
-            spool_max_bytes: u64::from(args.live.spool_mb) << 20,
-            metrics: Arc::clone(&metrics),
-        },
-        recovered,
-    );
+    let settled = setup::spool(args, store, (&settings.sensor, boot), &metrics);
+    let spool = spool::open(settled, recovered);
     let backend = source.backend();
     let name: Arc<str> = name.into();
     let filter = if args.live.kernel_filter { None } else { filter };
@@ -129,6 +119,19 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
         probe.stop.store(true, Ordering::Relaxed);
         outcome
     })
+}
+
+/// Opens the source for the first time, and notes when that was and what the interface had counted.
+fn begin(
+    open: &mut Open,
+    clock: &dyn Clock,
+    interface: &str,
+) -> Result<(Box<dyn LiveSource>, KernelLinks, Opened), IngestError> {
+    let at = Moment::of(clock);
+    let source = open()?;
+    let mut links = KernelLinks::new(interface);
+    let link = links.look();
+    Ok((source, links, Opened { at, link }))
 }
 
 /// Starts a named thread, so that the operator can tell which one works.

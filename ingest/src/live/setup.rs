@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemas::store::Store;
+
 use crate::config::{IngestArgs, LiveArgs, Settings, SourceKind};
 use crate::endpoint::Endpoint;
 use crate::error::IngestError;
@@ -16,6 +18,7 @@ use crate::metrics::{LaneMetrics, Metrics};
 use crate::source::live::{Instruction, LiveSettings, LiveSource};
 use crate::source::xdp::XdpSource;
 use crate::source::{PnetSource, RingSource, SourceError};
+use crate::spool::SpoolSettings;
 
 /// Ledger interval, unless rows are published more often.
 const INTERVAL_NS: i64 = 60_000_000_000;
@@ -101,6 +104,22 @@ pub(crate) fn confinement<'a>(
         user: args.live.user.as_deref(),
         source: args.live.source,
         metrics_port,
+    }
+}
+
+/// Where finished rows wait for their publication.
+pub(crate) fn spool(
+    args: &IngestArgs,
+    store: Store,
+    (sensor, boot): (&Arc<str>, String),
+    metrics: &Arc<Metrics>,
+) -> SpoolSettings {
+    SpoolSettings {
+        store,
+        sensor: Arc::clone(sensor),
+        boot,
+        spool_max_bytes: u64::from(args.live.spool_mb) << 20,
+        metrics: Arc::clone(metrics),
     }
 }
 

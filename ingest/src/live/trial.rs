@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam::channel::bounded;
+use crossbeam::channel::{Sender, bounded};
 use schemas::dns::DnsRow;
 use schemas::flow::FlowRow;
 use schemas::ledger::LedgerRow;
@@ -13,6 +13,7 @@ use schemas::store::StoreError;
 
 use crate::archive::Archive;
 use crate::block::{FrameRef, Walk};
+use crate::delivery::Delivery;
 use crate::direction::Inside;
 use crate::flow::Limits;
 use crate::frame::LinkType;
@@ -188,8 +189,32 @@ impl Trial<'_> {
     }
 }
 
+/// A lane with a small table and short times.
+fn lane(
+    number: u8,
+    (sensor, interface): (&Arc<str>, &Arc<str>),
+    writer: Sender<Delivery>,
+) -> Lane<Sender<Delivery>> {
+    let settings = LaneSettings {
+        lane: number,
+        limits: Limits {
+            active_timeout_ns: 60 * SECOND,
+            idle_timeout_ns: 5 * SECOND,
+            flows_max: 1_000,
+        },
+        seed: 7,
+        style: RowStyle {
+            sensor: Arc::clone(sensor),
+            inside: Inside::default(),
+            interface: Some(Arc::clone(interface)),
+        },
+        interface: Some(Arc::clone(interface)),
+        filter: None,
+    };
+    Lane::new(settings, writer)
+}
+
 /// Plays a scene with so many lanes; gives what was kept. All books must close.
-#[expect(clippy::too_many_lines, reason = "the whole pipeline is put together in one place")]
 fn play(lanes: usize, scene: impl FnOnce(&mut Trial<'_>)) -> Memory {
     let world = Shared::default();
     {
@@ -208,26 +233,8 @@ fn play(lanes: usize, scene: impl FnOnce(&mut Trial<'_>)) -> Memory {
         for number in 0..lanes {
             let (send, messages) = bounded(1_024);
             exits.push(send);
-            let lane = Lane::new(
-                LaneSettings {
-                    lane: u8::try_from(number).unwrap(),
-                    limits: Limits {
-                        active_timeout_ns: 60 * SECOND,
-                        idle_timeout_ns: 5 * SECOND,
-                        flows_max: 1_000,
-                    },
-                    seed: 7,
-                    style: RowStyle {
-                        sensor: Arc::clone(&sensor),
-                        inside: Inside::default(),
-                        interface: Some(Arc::clone(&interface)),
-                    },
-                    interface: Some(Arc::clone(&interface)),
-                    filter: None,
-                },
-                writer.clone(),
-            );
             let number = u8::try_from(number).unwrap();
+            let lane = lane(number, (&sensor, &interface), writer.clone());
             let interface = Arc::clone(&interface);
             let worker = Worker { number, lane, messages, interface, metrics: &metrics };
             scope.spawn(move || worker.run());

@@ -117,6 +117,19 @@ impl Backlog {
         }
     }
 
+    /// Drops all rows but the ledger's, which go with the newest bundle.
+    pub(crate) fn keep_ledger_only(&mut self) {
+        let mut newest = None;
+        for bundle in std::mem::take(&mut self.bundles) {
+            let [_, dns, ledger, _] = bundle.sections;
+            self.lose(bundle.sums, rows(&dns) as u64, ledger);
+            let (sections, sums) = Default::default();
+            newest = Some(Bundle { sections, sums, ..bundle });
+        }
+        self.bundles.extend(newest);
+        self.bytes = 0;
+    }
+
     /// Drops all that is left.
     pub(crate) fn lose_all(&mut self) {
         while let Some(mut bundle) = self.take() {

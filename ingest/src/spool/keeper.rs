@@ -11,10 +11,10 @@ use std::time::Duration;
 use arrow::record_batch::RecordBatch;
 use schemas::store::StoreError;
 use schemas::store::publish::sync_folder;
-use schemas::store::spool::{END, FINAL, Head, Header, LEDGER, PROVISIONAL, Sums, WHOLE};
+use schemas::store::spool::{END, FINAL, Head, Header, PROVISIONAL, Sums, WHOLE};
 
 use crate::spool::backlog::{Bundle, Lost, rows};
-use crate::spool::contents::{Contents, with_lost};
+use crate::spool::contents::{Contents, encode};
 use crate::spool::lock::{BootLock, part_of};
 use crate::spool::shared::{Closed, Shared};
 
@@ -69,6 +69,10 @@ pub(crate) enum Step {
 
 /// Writes the spool: the first of its two disk threads.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a state of its own; they go together in all ways"
+)]
 pub struct Keeper {
     shared: Arc<Shared>,
     current: Option<Current>,
@@ -77,6 +81,8 @@ pub struct Keeper {
     provisional: Vec<RecordBatch>,
     is_rotation_due: bool,
     is_final: bool,
+    /// The last rows of the ledger are written whatever the spool may take.
+    is_last_try: bool,
     failure: Option<String>,
     /// There was no room for several bundles, so that they are written one by one.
     is_tight: bool,
@@ -91,6 +97,7 @@ impl Keeper {
             provisional: Vec::new(),
             is_rotation_due: false,
             is_final: false,
+            is_last_try: false,
             failure: None,
             is_tight: false,
         }
@@ -108,6 +115,7 @@ impl Keeper {
                 Step::Failed => {
                     tries = if self.shared.state().is_closing { tries + 1 } else { 0 };
                     if tries >= LAST_TRIES {
+                        self.keep_ledger();
                         break;
                     }
                     self.shared.wait(&self.shared.rows, RETRY, |_| true);
@@ -117,6 +125,13 @@ impl Keeper {
             self.shared.measure();
         }
         self.finish()
+    }
+
+    /// The end of a run whose last rows do not fit: the ledger's few do, and tell what became of the others.
+    fn keep_ledger(&mut self) {
+        self.is_last_try = true;
+        self.shared.state().backlog.keep_ledger_only();
+        while self.step() == Step::Wrote {}
     }
 
     /// Writes what waits, a few bundles at most.
@@ -344,9 +359,11 @@ impl Keeper {
     fn fail(&mut self, error: &StoreError) {
         self.shared.settings.metrics.disk.write_errors.add(1);
         if self.failure.is_none() {
-            self.shared.state().notice(format!("rows wait in memory: {}", crate::chain(error)));
+            self.shared
+                .state()
+                .notice(format!("rows wait in memory: {}", crate::error::chain(error)));
         }
-        self.failure = Some(crate::chain(error));
+        self.failure = Some(crate::error::chain(error));
         let is_stuck = {
             let mut state = self.shared.state();
             let is_stuck = state.is_press_stuck && state.backlog.is_half_full();
@@ -368,21 +385,6 @@ impl Keeper {
         self.shared.measure();
         Kept { lost, error: self.failure }
     }
-}
-
-/// The bytes of a bundle. What was lost after a run closed its books is added to them.
-fn encode(header: &Header, bundle: &Bundle, lost: Sums) -> Result<Vec<u8>, StoreError> {
-    let mut head = Head::new(bundle.flags & WHOLE, bundle.wall_ns);
-    head.sums = bundle.sums;
-    (head.lost, head.lost_known) = (lost, bundle.lost_known);
-    if bundle.flags & FINAL == 0 {
-        return header.group(head, &bundle.sections);
-    }
-    let mut sections = bundle.sections.clone();
-    if let Some(ledger) = sections.get_mut(LEDGER) {
-        *ledger = with_lost(std::mem::take(ledger), lost.since(bundle.lost_known))?;
-    }
-    header.group(head, &sections)
 }
 
 fn is_whole(bundle: &Bundle) -> bool {

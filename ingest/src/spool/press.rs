@@ -122,9 +122,12 @@ impl Press {
             }
             Err(error) => {
                 if self.pressed.error.is_none() {
-                    state.notice(format!("files wait in the spool: {}", crate::chain(&error)));
+                    state.notice(format!(
+                        "files wait in the spool: {}",
+                        crate::error::chain(&error)
+                    ));
                 }
-                self.pressed.error = Some(crate::chain(&error));
+                self.pressed.error = Some(crate::error::chain(&error));
                 state.closed.push_front(closed);
                 drop(state);
                 self.shared.settings.metrics.disk.write_errors.add(1);
@@ -182,7 +185,8 @@ impl Press {
         bad.push(".bad");
         let bad = PathBuf::from(bad);
         fs::rename(&closed.path, &bad).map_err(StoreError::io("put aside", &closed.path))?;
-        let text = format!("{}; it was put aside as {}", crate::chain(&error), bad.display());
+        let text =
+            format!("{}; it was put aside as {}", crate::error::chain(&error), bad.display());
         self.shared.state().notice(text);
         self.pressed.quarantined.push(bad);
         Ok(Yield::default())

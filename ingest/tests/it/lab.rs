@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
+use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use ingest::{IngestArgs, Outcome};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -74,20 +75,20 @@ pub(crate) fn rows_of(store: &Path, table: &str) -> Vec<Row> {
 
 /// The rows of a file.
 pub(crate) fn rows_in(path: &Path) -> Vec<Row> {
-    let mut rows = Vec::new();
     let input = File::open(path).unwrap();
-    for batch in ParquetRecordBatchReaderBuilder::try_new(input).unwrap().build().unwrap() {
-        let batch = batch.unwrap();
-        let schema = batch.schema();
-        for row in 0..batch.num_rows() {
-            let cells =
-                schema.fields().iter().zip(batch.columns()).filter(|(_, c)| c.is_valid(row));
-            rows.push(
-                cells.map(|(field, column)| (field.name().clone(), text(column, row))).collect(),
-            );
-        }
-    }
-    rows
+    let batches = ParquetRecordBatchReaderBuilder::try_new(input).unwrap().build().unwrap();
+    batches.flat_map(|batch| rows_of_batch(&batch.unwrap())).collect()
+}
+
+/// The rows of a batch.
+pub(crate) fn rows_of_batch(batch: &RecordBatch) -> Vec<Row> {
+    let schema = batch.schema();
+    let cells = |row: usize| {
+        let known =
+            schema.fields().iter().zip(batch.columns()).filter(move |(_, c)| c.is_valid(row));
+        known.map(|(field, column)| (field.name().clone(), text(column, row))).collect()
+    };
+    (0..batch.num_rows()).map(cells).collect()
 }
 
 /// Times as µs, everything else as arrow prints it.
@@ -102,6 +103,11 @@ fn text(column: &ArrayRef, row: usize) -> String {
 /// A number of a row.
 pub(crate) fn number(row: &Row, column: &str) -> i64 {
     row[column].parse().unwrap_or_else(|_| panic!("{column}: {}", row[column]))
+}
+
+/// A count as the columns hold it.
+pub(crate) fn count(of: usize) -> i64 {
+    i64::try_from(of).unwrap()
 }
 
 /// The sum of a column.

@@ -8,8 +8,10 @@ const LINES_MAX: usize = 70;
 /// Besides the receiver.
 const PARAMETERS_MAX: usize = 4;
 
-const LONG: &[Exemption] =
-    &[("ingest/src/record.rs", "a row is one line for each column, in the order of the contract")];
+const LONG: &[Exemption] = &[
+    ("ingest/src/record.rs", "a row is one line for each column, in the order of the contract"),
+    ("ingest/src/ledger.rs", "a row is one line for each column, in the order of the contract"),
+];
 
 struct Function {
     line: usize,

@@ -1,6 +1,6 @@
 //! A link that goes down and an interface that goes away: the probe waits, comes back by itself, and says how long it saw nothing.
 //!
-//! The probe runs confined, as it does by default: what it opens anew it opens with CAP_NET_RAW alone.
+//! The probe runs confined, as it does by default: what it opens anew it opens with `CAP_NET_RAW` alone.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

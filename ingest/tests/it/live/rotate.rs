@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use schemas::store::Store;
 
 use crate::forge::Shape;
-use crate::lab::{Row, number, rows_in, sum};
+use crate::lab::{Row, count, number, rows_in, sum};
 use crate::live::lab::{Sender, Wire};
 use crate::live::probe::{Books, Ground, Probe};
 use crate::live::same::on_lanes;
@@ -111,7 +111,7 @@ fn publishing_every_second_loses_nothing_and_keeps_nobody_waiting() {
             .filter(|row| row.get("src_port") == Some(&port) || row.get("dst_port") == Some(&port))
             .collect();
         let parts: BTreeSet<i64> = of.iter().map(|row| number(row, "flow_part")).collect();
-        assert!(parts.len() >= 4 && parts.iter().copied().eq(0..parts.len() as i64), "{parts:?}");
+        assert!(parts.len() >= 4 && parts.iter().copied().eq(0..count(parts.len())), "{parts:?}");
         assert_eq!(of.iter().map(|row| &row["flow_id"]).collect::<BTreeSet<_>>().len(), 1);
     }
     let (mut export, mut press, mut idle) = (0, 0, 0);

@@ -10,7 +10,7 @@ use ingest::frame::{Frame, LinkType};
 use ingest::source::synthetic::Plan;
 
 use crate::forge::{Order, Packet, pcap};
-use crate::lab::{Lab, Row, assert_closed, number};
+use crate::lab::{Lab, Row, assert_closed, count, number};
 use crate::live::frames::{Wrap, flow};
 use crate::live::lab::{End, Sender, TAP, Wire};
 use crate::live::probe::{Books, Ground, Probe};
@@ -72,7 +72,7 @@ fn is_let_through(filter: &Filter, bytes: &[u8]) -> bool {
 fn facts(rows: &[Row]) -> Vec<String> {
     let kept = |row: &Row| {
         let cells = row.iter().filter(|(column, _)| !SET_ASIDE.contains(&column.as_str()));
-        cells.map(|(column, value)| format!("{column}={value} ")).collect::<String>()
+        format!("{:?}", cells.collect::<Vec<_>>())
     };
     let mut lines: Vec<String> = rows.iter().map(kept).collect();
     lines.sort();
@@ -120,7 +120,7 @@ fn on_the_wire(frames: &[Vec<u8>], lanes: usize, words: &str) -> Option<Books> {
 
 /// Every lane's books show every frame, and no row of the flows differs.
 fn assert_same(found: &Books, frames: &[Vec<u8>], what: &str) {
-    assert_eq!(found.total("packets_seen"), frames.len() as i64, "{what}");
+    assert_eq!(found.total("packets_seen"), count(frames.len()), "{what}");
     for nothing in ["kernel_drops", "queue_drops", "rows_lost", "wrong_lane_flows"] {
         assert_eq!(found.total(nothing), 0, "{what}: {nothing}");
     }
@@ -143,7 +143,7 @@ fn a_ring_gives_the_flows_of_the_file() {
     let frames = day();
     for lanes in [1, 2, 4] {
         let Some(books) = on_the_wire(&frames, lanes, "--ring-mb 16") else { return };
-        assert_eq!(books.total("kernel_packets"), frames.len() as i64);
+        assert_eq!(books.total("kernel_packets"), count(frames.len()));
         assert_same(&books, &frames, &format!("ring, {lanes} lanes"));
     }
 }
@@ -177,7 +177,7 @@ fn a_tunnel_with_ports_by_direction_stays_together_by_hosts_and_is_counted_as_as
         [("--fanout hosts --ring-mb 4", false), ("--fanout hash --ring-mb 4", true)]
     {
         let Some(books) = on_the_wire(&frames, 2, words) else { return };
-        assert_eq!(books.total("packets_seen"), frames.len() as i64);
+        assert_eq!(books.total("packets_seen"), count(frames.len()));
         let (wrong, one_way) = (books.total("wrong_lane_flows"), books.total("one_way_rows"));
         if astray {
             assert!(
@@ -202,14 +202,14 @@ fn a_filter_lets_the_same_through_here_and_in_the_kernel() {
         assert!(!wanted.is_empty() && rejected > 0, "{words} shows nothing");
         let lines = as_a_file(&wanted);
         let Some(here) = on_the_wire(&frames, 2, &format!("--ring-mb 16 {words}")) else { return };
-        assert_eq!(here.total("packets_seen"), frames.len() as i64);
-        assert_eq!(here.total("filtered"), rejected as i64, "{words}");
+        assert_eq!(here.total("packets_seen"), count(frames.len()));
+        assert_eq!(here.total("filtered"), count(rejected), "{words}");
         assert!(here.ledger.iter().all(|row| row.contains_key("filtered")));
         assert_lines(&facts(&here.flows), &lines, &format!("{words}, here"));
         let kernel = format!("--ring-mb 16 --kernel-filter {words}");
         let Some(kernel) = on_the_wire(&frames, 2, &kernel) else { return };
-        assert_eq!(kernel.total("packets_seen"), wanted.len() as i64, "{words}");
-        assert_eq!(kernel.total("kernel_packets"), wanted.len() as i64, "{words}");
+        assert_eq!(kernel.total("packets_seen"), count(wanted.len()), "{words}");
+        assert_eq!(kernel.total("kernel_packets"), count(wanted.len()), "{words}");
         assert!(kernel.ledger.iter().all(|row| !row.contains_key("filtered")));
         for row in kernel.kind("interval").iter().chain(&here.kind("interval")) {
             assert_eq!(number(row, "kernel_balance_error"), 0, "{row:?}");
