@@ -71,7 +71,7 @@ pub(crate) fn judge(samples: &[Sample], slope_max: f64) -> Verdict {
         ("descriptors", |sample| sample.descriptors),
     ] {
         let [[before, _], [after, _]] = [range(middle, of), range(last, of)];
-        if after > before {
+        if !middle.is_empty() && after > before {
             faults.push(format!("{name} grow from {before} to {after}"));
         }
     }

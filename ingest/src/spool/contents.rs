@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int64Array};
 use arrow::record_batch::RecordBatch;
-use schemas::store::spool::{DNS, END, FLOWS, Header, LEDGER, PROVISIONAL, Sums, WHOLE};
+use schemas::store::spool::{
+    DNS, END, FINAL, FLOWS, Head, Header, LEDGER, PROVISIONAL, Sums, WHOLE,
+};
 use schemas::store::{SpoolFile, StoreError};
 
-use crate::spool::backlog::rows;
+use crate::spool::backlog::{Bundle, rows};
 use crate::spool::shared::Closed;
 
 /// A spool file being read.
@@ -112,4 +114,19 @@ pub(crate) fn with_lost(
     let columns = columns.collect();
     *newest = RecordBatch::try_new(schema, columns).map_err(StoreError::Columns)?;
     Ok(ledger)
+}
+
+/// The bytes of a bundle. What was lost after a run closed its books is added to them.
+pub(crate) fn encode(header: &Header, bundle: &Bundle, lost: Sums) -> Result<Vec<u8>, StoreError> {
+    let mut head = Head::new(bundle.flags & WHOLE, bundle.wall_ns);
+    head.sums = bundle.sums;
+    (head.lost, head.lost_known) = (lost, bundle.lost_known);
+    if bundle.flags & FINAL == 0 {
+        return header.group(head, &bundle.sections);
+    }
+    let mut sections = bundle.sections.clone();
+    if let Some(ledger) = sections.get_mut(LEDGER) {
+        *ledger = with_lost(std::mem::take(ledger), lost.since(bundle.lost_known))?;
+    }
+    header.group(head, &sections)
 }

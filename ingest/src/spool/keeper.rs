@@ -11,10 +11,10 @@ use std::time::Duration;
 use arrow::record_batch::RecordBatch;
 use schemas::store::StoreError;
 use schemas::store::publish::sync_folder;
-use schemas::store::spool::{END, FINAL, Head, Header, LEDGER, PROVISIONAL, Sums, WHOLE};
+use schemas::store::spool::{END, FINAL, Head, Header, PROVISIONAL, Sums, WHOLE};
 
 use crate::spool::backlog::{Bundle, Lost, rows};
-use crate::spool::contents::{Contents, with_lost};
+use crate::spool::contents::{Contents, encode};
 use crate::spool::lock::{BootLock, part_of};
 use crate::spool::shared::{Closed, Shared};
 
@@ -385,21 +385,6 @@ impl Keeper {
         self.shared.measure();
         Kept { lost, error: self.failure }
     }
-}
-
-/// The bytes of a bundle. What was lost after a run closed its books is added to them.
-fn encode(header: &Header, bundle: &Bundle, lost: Sums) -> Result<Vec<u8>, StoreError> {
-    let mut head = Head::new(bundle.flags & WHOLE, bundle.wall_ns);
-    head.sums = bundle.sums;
-    (head.lost, head.lost_known) = (lost, bundle.lost_known);
-    if bundle.flags & FINAL == 0 {
-        return header.group(head, &bundle.sections);
-    }
-    let mut sections = bundle.sections.clone();
-    if let Some(ledger) = sections.get_mut(LEDGER) {
-        *ledger = with_lost(std::mem::take(ledger), lost.since(bundle.lost_known))?;
-    }
-    header.group(head, &sections)
 }
 
 fn is_whole(bundle: &Bundle) -> bool {
