@@ -60,7 +60,7 @@ impl Drop for Disk {
 
 #[test]
 fn a_full_disk_stops_no_capture_and_is_used_again() {
-    let Some(wire) = Wire::lay() else { return };
+    let Some(wire) = Wire::lay_alone() else { return };
     let ground = Ground::new();
     let Some(disk) = Disk::mount(&ground, "24m") else { return };
     let store = disk.store();
@@ -135,7 +135,7 @@ int fdatasync(int file) { sleep(2); return syscall(SYS_fdatasync, file); }
 
 #[test]
 fn a_slow_disk_drops_nothing() {
-    let Some(wire) = Wire::lay() else { return };
+    let Some(wire) = Wire::lay_alone() else { return };
     let ground = Ground::new();
     let (source, shim) = (ground.path("slow.c"), ground.path("slow.so"));
     fs::write(&source, SLOW).unwrap();

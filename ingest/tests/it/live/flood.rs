@@ -264,7 +264,7 @@ fn cap() -> usize {
 
 #[test]
 fn a_flood_of_the_table_evicts_nobody_who_talks_and_no_packet_goes_missing() {
-    let Some(wire) = Wire::lay() else { return };
+    let Some(wire) = Wire::lay_alone() else { return };
     let ground = Ground::new();
     let words = format!("--max-flows {FLOWS_MAX} --active-timeout 10m --ring-mb {RING_MIB}");
     let probe = Probe::run(&wire, on_lanes(LANES, &ground.store(), &words));
@@ -304,7 +304,7 @@ fn a_flood_of_the_table_evicts_nobody_who_talks_and_no_packet_goes_missing() {
 
 #[test]
 fn a_flood_that_fills_the_spool_leaves_closed_books() {
-    let Some(wire) = Wire::lay() else { return };
+    let Some(wire) = Wire::lay_alone() else { return };
     let ground = Ground::new();
     let words = format!("--max-flows 10000 --ring-mb {RING_MIB} --spool-mb 16");
     let probe = Probe::run(&wire, on_lanes(LANES, &ground.store(), &words));

@@ -7,6 +7,7 @@ use std::io::IoSlice;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -61,6 +62,43 @@ pub(crate) struct Received {
 pub(crate) struct Wire {
     source: String,
     tap: String,
+    _turn: Turn,
+}
+
+/// Tests that may run beside others, and whether one runs that may not.
+static TURNS: (Mutex<(u32, bool)>, Condvar) = (Mutex::new((0, false)), Condvar::new());
+
+/// The right to load the machine: beside others, or alone, for what needs all of it would take from the others what they count on.
+#[derive(Debug)]
+struct Turn {
+    is_alone: bool,
+}
+
+impl Turn {
+    fn take(is_alone: bool) -> Self {
+        let (turns, bell) = &TURNS;
+        let turns = turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let busy = |(beside, alone): &mut (u32, bool)| *alone || is_alone && *beside > 0;
+        let mut turns = bell.wait_while(turns, busy).unwrap_or_else(PoisonError::into_inner);
+        if is_alone {
+            turns.1 = true;
+        } else {
+            turns.0 += 1;
+        }
+        Self { is_alone }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut turns = TURNS.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_alone {
+            turns.1 = false;
+        } else {
+            turns.0 -= 1;
+        }
+        TURNS.1.notify_all();
+    }
 }
 
 /// Why a test cannot run here; with `OUTFLOW_REQUIRE_TOOLS=1` that is a failure.
@@ -84,6 +122,15 @@ fn ip(arguments: &str) -> Result<(), String> {
 impl Wire {
     /// A wire with both ends up; `None`, said aloud, where that needs rights or tools that are not there.
     pub(crate) fn lay() -> Option<Self> {
+        Self::lay_in(false)
+    }
+
+    /// A wire while no other test has one.
+    pub(crate) fn lay_alone() -> Option<Self> {
+        Self::lay_in(true)
+    }
+
+    fn lay_in(is_alone: bool) -> Option<Self> {
         if !geteuid().is_root() {
             skip("laying a wire between network namespaces needs root");
             return None;
@@ -94,7 +141,8 @@ impl Wire {
         }
         let number = WIRES.fetch_add(1, Ordering::Relaxed);
         let name = format!("of{}w{number}", std::process::id());
-        let wire = Self { source: format!("{name}s"), tap: format!("{name}t") };
+        let (source, tap) = (format!("{name}s"), format!("{name}t"));
+        let wire = Self { source, tap, _turn: Turn::take(is_alone) };
         for namespace in [&wire.source, &wire.tap] {
             if let Err(why) = ip(&format!("netns add {namespace}")) {
                 skip(&format!("network namespaces cannot be made: {why}"));
@@ -141,7 +189,7 @@ impl Wire {
                 line.is_some_and(|line| line.contains("state UP") && !line.contains("qdisc noop "))
             };
             while !carries() {
-                assert!(begin.elapsed() < Duration::from_secs(10), "{end:?} does not come up");
+                assert!(begin.elapsed() < Duration::from_secs(30), "{end:?} does not come up");
                 thread::sleep(Duration::from_millis(5));
             }
         }
