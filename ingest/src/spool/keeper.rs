@@ -311,7 +311,7 @@ impl Keeper {
 
     /// Keeps the spool within its limit: where the press will not make room in time, the oldest closed file goes.
     fn make_room(&mut self, bytes: u64) -> Result<Room, StoreError> {
-        let limit = self.shared.settings.spool_max_bytes;
+        let limit = if self.is_last_try { u64::MAX } else { self.shared.settings.spool_max_bytes };
         let can_wait = {
             let state = self.shared.state();
             if state.bytes() + bytes <= limit {
