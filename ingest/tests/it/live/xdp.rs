@@ -313,10 +313,8 @@ fn an_interface_that_is_deleted_is_gone() {
     let Some(wire) = wire_of(1500) else { return };
     let mut source = open(&wire, &settings()).unwrap();
     // A link that is down is no fault.
-    wire.set(End::Source, "down");
     wire.set(End::Tap, "down");
     source.poll(Duration::from_millis(20), &mut |parcel| panic!("{parcel:?}")).unwrap();
-    wire.set(End::Source, "up");
     wire.set(End::Tap, "up");
     let sent = [frame(1, 0, 60)];
     wire.send(&sent);
