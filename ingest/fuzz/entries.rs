@@ -16,28 +16,13 @@ use ingest::names::{dns, of_tcp};
 use ingest::record::RowStyle;
 use ingest::source::{FileSource, Pool, Tagger};
 
-/// Link types by what the first octet of an input says.
-const LINKS: [LinkType; 11] = [
-    LinkType::Ethernet,
-    LinkType::RawIp,
-    LinkType::Null,
-    LinkType::Loop,
-    LinkType::Ppp,
-    LinkType::PppEther,
-    LinkType::PppDirection,
-    LinkType::CiscoHdlc,
-    LinkType::Sll,
-    LinkType::Sll2,
-    LinkType::Unknown,
-];
-
 /// Names are bounded before they are escaped, and an octet becomes four at most.
 const TEXT_MAX: usize = 512 * 4;
 
 /// A frame: an octet for the link type, two for what it had beyond the captured octets, and these.
 pub(crate) fn decode(data: &[u8]) {
     let [kind, more_high, more_low, bytes @ ..] = data else { return };
-    let Some(&link) = LINKS.get(usize::from(*kind) % LINKS.len()) else { return };
+    let Some(&link) = LinkType::ALL.get(usize::from(*kind) % LinkType::ALL.len()) else { return };
     let captured = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     let original = captured.saturating_add(u32::from(u16::from_be_bytes([*more_high, *more_low])));
     let frame = Frame { bytes, original, ts_ns: 0, link };
@@ -118,7 +103,7 @@ pub(crate) fn container(data: &[u8]) {
     let limits =
         Limits { active_timeout_ns: 60_000_000_000, idle_timeout_ns: 15_000_000_000, flows_max: 4 };
     let style = RowStyle { sensor: "fuzz".into(), inside: Inside::default(), interface: None };
-    let settings = LaneSettings { lane: 0, limits, seed: 7, style, interface: None, filter: None };
+    let settings = LaneSettings { lane: 0, limits, seed: 7, style, filter: None };
     let (mut count, mut frames) = (Count::default(), 0);
     let (mut lane, mut tagger) = (Lane::new(settings, &mut count), Tagger::new(1));
     loop {

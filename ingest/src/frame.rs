@@ -52,6 +52,21 @@ pub enum LinkType {
 }
 
 impl LinkType {
+    /// All there are.
+    pub const ALL: [Self; 11] = [
+        Self::Ethernet,
+        Self::RawIp,
+        Self::Null,
+        Self::Loop,
+        Self::Ppp,
+        Self::PppEther,
+        Self::PppDirection,
+        Self::CiscoHdlc,
+        Self::Sll,
+        Self::Sll2,
+        Self::Unknown,
+    ];
+
     /// By its number in a capture file.
     pub const fn of_number(number: u32) -> Self {
         match number & 0xffff {

@@ -51,8 +51,6 @@ pub struct LaneSettings {
     pub seed: u64,
     /// How rows are made.
     pub style: RowStyle,
-    /// The interface from which packets come as they happen, so that one out of time means the clock was set; none for captures.
-    pub interface: Option<Arc<str>>,
     /// Frames that do not match are counted and looked at no further.
     pub filter: Option<Arc<Filter>>,
 }
@@ -95,7 +93,9 @@ impl<O> std::fmt::Debug for Lane<O> {
 impl<O: Outbox> Lane<O> {
     /// An idle lane.
     pub fn new(settings: LaneSettings, outbox: O) -> Self {
-        let LaneSettings { lane, limits, seed, style, interface, filter } = settings;
+        let LaneSettings { lane, limits, seed, style, filter } = settings;
+        // Packets of an interface come as they happen: one out of time means that the clock was set.
+        let interface = style.interface.clone();
         Self {
             number: lane,
             live: interface.is_some(),

@@ -182,13 +182,14 @@ impl Account {
     pub fn note(&self, note: &Note) -> LedgerRow {
         let nothing = IntervalEnd {
             tally: Tally::default(),
-            open: self.open,
+            open: Open::default(),
             entries: 0,
-            totals: self.totals,
+            totals: Totals::default(),
             interface: Arc::clone(&note.interface),
             watch: None,
         };
-        let mut row = self.clone().count(&nothing, &Exported::default());
+        let mut unused = Self { open: Open::default(), totals: Totals::default(), ..self.clone() };
+        let mut row = unused.count(&nothing, &Exported::default());
         row.kind = note.kind;
         row.ts_start = micros(note.from_ns);
         row.ts_end = micros(note.to_ns);
@@ -196,9 +197,6 @@ impl Account {
         row.link_up = Some(note.link_up);
         row.clock_step_us = note.clock_step_ns / 1_000;
         row.detail = Some(note.detail.as_str().into());
-        (row.open_start, row.open_end) = (0, 0);
-        (row.wire_open_start, row.wire_open_end) = (0, 0);
-        (row.ip_open_start, row.ip_open_end) = (0, 0);
         row
     }
 

@@ -7,6 +7,7 @@ use schemas::ledger::LedgerRow;
 
 use crate::sink::Written;
 use crate::source::Damage;
+use crate::total::difference;
 
 /// A run that published.
 #[derive(Debug, Clone)]
@@ -36,13 +37,7 @@ impl Outcome {
     /// Sum of the absolute differences: 0 when all books close.
     pub fn difference(&self) -> i64 {
         let read = i64::try_from(self.packets_read).unwrap_or(i64::MAX);
-        (read - self.sum(|row| row.packets_seen)).abs()
-            + self.sum(|row| {
-                row.balance_error.abs()
-                    + row.wire_balance_error.abs()
-                    + row.ip_balance_error.abs()
-                    + row.kernel_balance_error.unwrap_or(0).abs()
-            })
+        (read - self.sum(|row| row.packets_seen)).abs() + self.sum(difference)
     }
 
     /// What the operator should hear in any case, a line each.

@@ -4,7 +4,6 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,17 +12,16 @@ use schemas::store::{Input, Publisher, Store, StoreError};
 
 use crate::archive::{Archive, Files};
 use crate::block::{Block, Time};
-use crate::config::{IngestArgs, Settings};
+use crate::config::IngestArgs;
 use crate::delivery::{Delivery, Outbox};
 use crate::error::IngestError;
-use crate::filter::Filter;
 use crate::flow::Open;
 use crate::identity;
-use crate::lane::{Lane, LaneSettings};
-use crate::ledger::{Account, IntervalEnd, Tally, Totals};
+use crate::lane::Lane;
+use crate::ledger::{IntervalEnd, Tally, Totals};
+use crate::now;
 use crate::outcome::Outcome;
-use crate::record::RowStyle;
-use crate::resolution::Resolutions;
+use crate::outfit::Outfit;
 use crate::sink::{Sink, Written};
 use crate::source::{Damage, FileSource, Pool, SourceError, Tagger};
 
@@ -31,8 +29,6 @@ use crate::source::{Damage, FileSource, Pool, SourceError, Tagger};
 const BLOCKS_WAITING: usize = 8;
 /// Deliveries that wait before the writer.
 const DELIVERIES_WAITING: usize = 16;
-/// Time between the clock passing a deadline and the record's arrival: a sweep, a linger, some slack.
-const LATENESS_NS: i64 = 60_000_000_000;
 
 impl Outbox for Sender<Delivery> {
     fn send(&mut self, delivery: Delivery) -> bool {
@@ -57,18 +53,10 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     let publisher = Publisher::begin(&store, &settings.sensor, &identity::boot_id())?;
     let backend = if paths.iter().any(|path| path.as_os_str() == "-") { "stream" } else { "file" };
     let progress = progress(&paths, args.quiet);
-    let reader = Reader { paths: &paths, pool: &pool, filter, progress };
-    let (sink, read) = flow(
-        &settings,
-        reader,
-        Sink::new(
-            Files::new(publisher),
-            accounts(&settings, backend),
-            Resolutions::new(
-                settings.limits.active_timeout_ns + settings.limits.idle_timeout_ns + LATENESS_NS,
-            ),
-        ),
-    )?;
+    let reader = Reader { paths: &paths, pool: &pool, progress };
+    let outfit = Outfit { settings, filter, interface: None, backend, kernel_filters: false };
+    let sink = Sink::new(Files::new(publisher), outfit.accounts(), outfit.resolutions());
+    let (sink, read) = flow(&outfit, reader, sink)?;
     let (publisher, written) = sink;
     let entry = publisher.commit(inputs, args.again)?;
     Ok(Outcome {
@@ -82,12 +70,6 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     })
 }
 
-fn accounts(settings: &Settings, backend: &'static str) -> Vec<Account> {
-    (0..settings.lanes)
-        .map(|lane| Account::new(Arc::clone(&settings.sensor), lane, backend))
-        .collect()
-}
-
 /// What the reader found.
 #[derive(Debug, Default)]
 struct Read {
@@ -98,8 +80,6 @@ struct Read {
 struct Reader<'a> {
     paths: &'a [PathBuf],
     pool: &'a Pool,
-    /// For the lanes.
-    filter: Option<Arc<Filter>>,
     progress: ProgressBar,
 }
 
@@ -145,7 +125,7 @@ enum Message {
 
 /// Runs the threads: reader here, a thread for each lane, one for the writer.
 fn flow(
-    settings: &Settings,
+    outfit: &Outfit,
     reader: Reader<'_>,
     sink: Sink<Files>,
 ) -> Result<((Publisher, Written), Read), IngestError> {
@@ -155,23 +135,9 @@ fn flow(
         let (deliver, deliveries) = bounded::<Delivery>(DELIVERIES_WAITING);
         let mut lanes = Vec::new();
         let mut workers = Vec::new();
-        for number in 0..settings.lanes {
+        for number in outfit.lanes() {
             let (send, receive) = bounded(BLOCKS_WAITING);
-            let lane = Lane::new(
-                LaneSettings {
-                    lane: u8::try_from(number).unwrap_or(u8::MAX),
-                    limits: settings.limits,
-                    seed,
-                    style: RowStyle {
-                        sensor: Arc::clone(&settings.sensor),
-                        inside: settings.inside.clone(),
-                        interface: None,
-                    },
-                    interface: None,
-                    filter: reader.filter.clone(),
-                },
-                deliver.clone(),
-            );
+            let lane = outfit.lane(number, seed, deliver.clone());
             lanes.push(send);
             workers.push(scope.spawn(move || work(lane, &receive)));
         }
@@ -261,8 +227,7 @@ fn in_time_order(paths: &[PathBuf], pool: &Pool) -> Result<Vec<PathBuf>, IngestE
 
 /// The interval of a run in which no frame came: now, with nothing in it.
 fn nothing_seen(paths: &[PathBuf]) -> IntervalEnd {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
+    let now = now::wall_ns();
     let name = paths.first().and_then(|path| path.file_name()).unwrap_or_default();
     IntervalEnd {
         tally: Tally {

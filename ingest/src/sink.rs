@@ -14,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::record::count;
 use crate::resolution::Resolutions;
 use crate::strays::{Strays, is_one_way};
-use crate::total::absorb;
+use crate::total::{absorb, difference};
 use crate::watch::{Note, Watch};
 
 /// Records that wait for another lane at most: one that stands still must not fill the memory with what the others make.
@@ -187,14 +187,13 @@ impl<A: Archive> Sink<A> {
         book.provisional = Some(book.account.peek(beat, &book.exported));
         let is_due = std::mem::replace(&mut book.beaten, true);
         if is_due || self.lanes.iter().all(|book| book.beaten) {
-            self.cut(beat.watch.as_ref(), false)?;
+            return beat.watch.map_or(Ok(()), |watch| self.cut(&watch, false));
         }
         Ok(())
     }
 
     /// Hands everything over to be kept; with it the rows that the ledger would have if nothing came after.
-    fn cut(&mut self, watch: Option<&Watch>, rotate: bool) -> Result<(), StoreError> {
-        let Some(watch) = watch else { return Ok(()) };
+    fn cut(&mut self, watch: &Watch, rotate: bool) -> Result<(), StoreError> {
         let mut provisional = Vec::new();
         for book in &mut self.lanes {
             book.beaten = false;
@@ -214,16 +213,6 @@ impl<A: Archive> Sink<A> {
     fn balance(&mut self, lane: usize, end: &IntervalEnd) -> Result<(), StoreError> {
         let Some(book) = self.lanes.get_mut(lane) else { return Ok(()) };
         let mut row = book.account.close(end, &std::mem::take(&mut book.exported));
-        // Of no length, for the time was told already.
-        let watch = end.watch.map(|watch| Watch {
-            from_ns: watch.to_ns,
-            covered_ns: 0,
-            clock_step_ns: 0,
-            ..watch
-        });
-        let nothing = IntervalEnd { tally: Tally::default(), watch, ..end.clone() };
-        book.provisional = Some(book.account.peek(&nothing, &Exported::default()));
-        book.rotates |= end.watch.is_some_and(|watch| watch.rotates);
         if lane == 0 && self.live {
             let lost = self.archive.lost();
             row.rows_lost = Some(count(lost.rows));
@@ -233,18 +222,33 @@ impl<A: Archive> Sink<A> {
         }
         self.archive.ledger(&row)?;
         self.remember(row);
+        end.watch.map_or(Ok(()), |watch| self.begin_interval(lane, end, &watch))
+    }
+
+    /// What a lane would leave if the probe died before it says more; and when all lanes have come to where rows are published, they are.
+    fn begin_interval(
+        &mut self,
+        lane: usize,
+        end: &IntervalEnd,
+        watch: &Watch,
+    ) -> Result<(), StoreError> {
+        let Some(book) = self.lanes.get_mut(lane) else { return Ok(()) };
+        // Of no length, for the time was told already.
+        let of_no_length =
+            Watch { from_ns: watch.to_ns, covered_ns: 0, clock_step_ns: 0, ..*watch };
+        let nothing =
+            IntervalEnd { tally: Tally::default(), watch: Some(of_no_length), ..end.clone() };
+        book.provisional = Some(book.account.peek(&nothing, &Exported::default()));
+        book.rotates |= watch.rotates;
         if self.lanes.iter().all(|book| book.rotates) {
-            self.cut(end.watch.as_ref(), true)?;
-            self.cut(end.watch.as_ref(), false)?;
+            self.cut(watch, true)?;
+            self.cut(watch, false)?;
         }
         Ok(())
     }
 
     fn remember(&mut self, row: LedgerRow) {
-        self.balance_error += row.balance_error.abs()
-            + row.wire_balance_error.abs()
-            + row.ip_balance_error.abs()
-            + row.kernel_balance_error.unwrap_or(0).abs();
+        self.balance_error += difference(&row);
         match self.written.ledger.iter_mut().find(|total| self.live && total.queue == row.queue) {
             Some(total) => absorb(total, &row),
             None => self.written.ledger.push(row),
@@ -278,8 +282,8 @@ impl<A: Archive> Sink<A> {
         {
             return (self.archive, Err(error));
         }
-        self.written.answer_evictions = self.resolutions.evictions();
-        (self.archive, Ok(self.written))
+        let (archive, written) = self.end();
+        (archive, Ok(written))
     }
 
     /// Gives the run up.

@@ -13,6 +13,14 @@ macro_rules! add {
     };
 }
 
+/// How far a row is from closing: 0.
+pub(crate) fn difference(row: &LedgerRow) -> i64 {
+    row.balance_error.abs()
+        + row.wire_balance_error.abs()
+        + row.ip_balance_error.abs()
+        + row.kernel_balance_error.unwrap_or(0).abs()
+}
+
 /// Takes a later row of the same lane into the sum of those before.
 pub(crate) fn absorb(total: &mut LedgerRow, row: &LedgerRow) {
     total.ts_start = total.ts_start.min(row.ts_start);

@@ -158,26 +158,12 @@ mod tests {
     use super::*;
     use crate::frame::LinkType;
 
-    const LINKS: [LinkType; 11] = [
-        LinkType::Ethernet,
-        LinkType::RawIp,
-        LinkType::Null,
-        LinkType::Loop,
-        LinkType::Ppp,
-        LinkType::PppEther,
-        LinkType::PppDirection,
-        LinkType::CiscoHdlc,
-        LinkType::Sll,
-        LinkType::Sll2,
-        LinkType::Unknown,
-    ];
-
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(
             bytes in prop::collection::vec(any::<u8>(), 0..200),
             original in any::<u32>(),
-            link in 0..LINKS.len(),
+            link in 0..LinkType::ALL.len(),
             start in prop::sample::select(vec![
                 vec![], vec![0x08, 0x00, 0x45], vec![0x86, 0xdd, 0x60], vec![0x81, 0x00],
                 vec![0x88, 0x47], vec![0x88, 0x64], vec![0x08, 0x00, 0x4f],
@@ -188,7 +174,7 @@ mod tests {
             for (slot, octet) in bytes.iter_mut().skip(12).zip(start) {
                 *slot = octet;
             }
-            let frame = Frame { bytes: &bytes, original, ts_ns: 0, link: LINKS[link] };
+            let frame = Frame { bytes: &bytes, original, ts_ns: 0, link: LinkType::ALL[link] };
             let decoded = decode(&frame);
             let _ = (detail(&frame), lane_hash(&frame));
             if let Ok(Decoded { observation, .. }) = decoded {

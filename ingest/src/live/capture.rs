@@ -11,11 +11,11 @@ use crate::delivery::Delivery;
 use crate::lane::Tick;
 use crate::live::clock::{Clock, Moment};
 use crate::live::exit::{Exit, Message};
-use crate::live::link::{Link, Links};
+use crate::live::link::{Link, Links, Odometer};
 use crate::metrics::Metrics;
 use crate::source::live::{LiveSource, Parcel};
 use crate::source::{Pool, SourceError, Tagger};
-use crate::watch::{NicCounters, Note, Watch};
+use crate::watch::{Note, Watch};
 
 /// Time between two ticks.
 const TICK_NS: i64 = 250_000_000;
@@ -64,6 +64,15 @@ pub(crate) struct CaptureParts<'a> {
     pub periods: Periods,
 }
 
+/// What came of a look into the source.
+struct Poured {
+    result: Result<(), SourceError>,
+    /// Nothing was there.
+    is_empty: bool,
+    /// The lanes take what they are given.
+    is_alive: bool,
+}
+
 /// The capture thread.
 pub(crate) struct Capture<'a> {
     clock: &'a dyn Clock,
@@ -86,8 +95,7 @@ pub(crate) struct Capture<'a> {
     interval_step: i64,
     dark_ns: i64,
     dark_since: Option<Moment>,
-    nic: NicCounters,
-    nic_raw: NicCounters,
+    nic: Odometer,
     link_up: bool,
     packets: u64,
 }
@@ -128,14 +136,13 @@ impl<'a> Capture<'a> {
             interval_step: 0,
             dark_ns: 0,
             dark_since: (!link.is_up).then_some(at),
-            nic: NicCounters::default(),
-            nic_raw: link.counters,
+            nic: Odometer::new(link.counters),
             link_up: link.is_up,
             packets: 0,
         }
     }
 
-    /// Captures until `is_over`; gives the number of packets handed over. An error means that a thread behind is gone.
+    /// Captures until `is_over`; gives the number of packets handed over. Ends early when a thread behind is gone.
     pub(crate) fn run(mut self, is_over: &dyn Fn() -> bool) -> u64 {
         while !is_over() && self.step() {}
         self.close()
@@ -168,17 +175,23 @@ impl<'a> Capture<'a> {
 
     /// Takes what the source has; it stays unless the interface is gone.
     fn read(&mut self, mut source: Box<dyn LiveSource>, wait: Duration) -> bool {
-        let mut parcels = Vec::new();
-        let result = source.poll(wait, &mut |parcel| parcels.push(parcel));
-        let mut alive = true;
-        for parcel in parcels {
-            alive &= self.give(parcel);
-        }
-        match result {
+        let poured = self.pour(source.as_mut(), wait);
+        match poured.result {
             Ok(()) => self.source = Some(source),
             Err(error) => self.lose(source, &error),
         }
-        alive
+        poured.is_alive
+    }
+
+    /// Hands over what the source has.
+    fn pour(&mut self, source: &mut dyn LiveSource, wait: Duration) -> Poured {
+        let mut parcels = Vec::new();
+        let result = source.poll(wait, &mut |parcel| parcels.push(parcel));
+        let mut poured = Poured { result, is_empty: parcels.is_empty(), is_alive: true };
+        for parcel in parcels {
+            poured.is_alive &= self.give(parcel);
+        }
+        poured
     }
 
     fn give(&mut self, parcel: Parcel) -> bool {
@@ -201,7 +214,7 @@ impl<'a> Capture<'a> {
 
     /// The source failed: what it had counted stays counted, and from now on nothing is seen.
     fn lose(&mut self, mut source: Box<dyn LiveSource>, why: &SourceError) {
-        self.count(source.as_mut());
+        count(&mut self.exits, source.as_mut());
         self.exits.iter_mut().for_each(Exit::part);
         drop(source);
         let now = Moment::of(self.clock);
@@ -223,17 +236,17 @@ impl<'a> Capture<'a> {
         }
     }
 
-    /// Reads the counters of a source.
-    fn count(&mut self, source: &mut dyn LiveSource) {
-        for (exit, now) in self.exits.iter_mut().zip(source.counters()) {
-            exit.count(&now);
+    /// Reads the counters of the source, if there is one.
+    fn count(&mut self) {
+        if let Some(source) = &mut self.source {
+            count(&mut self.exits, source.as_mut());
         }
     }
 
     /// Looks at link and clock.
     fn look(&mut self, now: Moment) {
         let link = self.links.look();
-        self.count_nic(&link);
+        self.nic.advance(link.counters);
         let sees = link.is_up && self.source.is_some();
         if self.dark_since.is_some() {
             self.dark_ns += now.steady_ns - self.last.steady_ns;
@@ -242,8 +255,7 @@ impl<'a> Capture<'a> {
             None if !sees => self.dark_since = Some(now),
             Some(since) if sees => {
                 self.dark_since = None;
-                let detail = format!("{} was down or away", self.interface);
-                self.note(("gap", since.wall_ns, now.wall_ns), detail, 0);
+                self.note_gap(since, now);
             }
             _ => {}
         }
@@ -261,21 +273,8 @@ impl<'a> Capture<'a> {
         self.last = now;
     }
 
-    /// The interface's own counters are 0 while it is away, and begin anew when it is made anew.
-    fn count_nic(&mut self, link: &Link) {
-        let (now, before) = (link.counters, self.nic_raw);
-        let since = |now: u64, before: u64| if now >= before { now - before } else { now };
-        self.nic.packets += since(now.packets, before.packets);
-        self.nic.dropped += since(now.dropped, before.dropped);
-        self.nic.errors += since(now.errors, before.errors);
-        self.nic_raw = now;
-    }
-
     fn tick(&mut self, now: Moment) -> bool {
-        if let Some(mut source) = self.source.take() {
-            self.count(source.as_mut());
-            self.source = Some(source);
-        }
+        self.count();
         self.ticks += 1;
         self.metrics.ticks.add(1);
         let Periods { interval_ns, retire_ns, .. } = self.periods;
@@ -316,13 +315,19 @@ impl<'a> Capture<'a> {
             kernel: exit.map(|exit| exit.kernel).unwrap_or_default(),
             handed: exit.map_or(0, |exit| exit.handed),
             queue_drops: exit.map_or(0, |exit| exit.queue_drops),
-            nic: (lane == 0).then_some(self.nic),
+            nic: (lane == 0).then(|| self.nic.counted()),
             link_up: self.link_up,
             covered_ns: (now.wall_ns - self.interval_from - self.dark_ns).max(0),
             clock_step_ns: self.interval_step,
             timestamp_source: self.stamps,
             rotates: now.wall_ns.div_euclid(rotate_ns) != self.interval_from.div_euclid(rotate_ns),
         }
+    }
+
+    /// Tells of a time in which nothing could be seen.
+    fn note_gap(&self, since: Moment, now: Moment) {
+        let detail = format!("{} was down or away", self.interface);
+        self.note(("gap", since.wall_ns, now.wall_ns), detail, 0);
     }
 
     fn note(&self, (kind, from_ns, to_ns): (&'static str, i64, i64), detail: String, step: i64) {
@@ -345,8 +350,8 @@ impl<'a> Capture<'a> {
             exit.tell(lane);
         }
         self.metrics.link_up.set(i64::from(self.link_up));
-        self.metrics.nic_rx_packets.set(self.nic.packets);
-        self.metrics.nic_rx_dropped.set(self.nic.dropped);
+        self.metrics.nic_rx_packets.set(self.nic.counted().packets);
+        self.metrics.nic_rx_dropped.set(self.nic.counted().dropped);
     }
 
     /// Lets nothing more in, hands over what was counted, and ends the lanes.
@@ -356,26 +361,19 @@ impl<'a> Capture<'a> {
             source.stop();
             loop {
                 let drained = source.is_drained();
-                let mut parcels = Vec::new();
-                let result =
-                    source.poll(Duration::from_millis(5), &mut |parcel| parcels.push(parcel));
-                let is_empty = parcels.is_empty();
-                for parcel in parcels {
-                    self.give(parcel);
-                }
+                let poured = self.pour(source.as_mut(), Duration::from_millis(5));
                 let is_late = self.clock.steady_ns() >= until;
-                if result.is_err() || (drained && is_empty) || is_late {
+                if poured.result.is_err() || (drained && poured.is_empty) || is_late {
                     break;
                 }
             }
-            self.count(source.as_mut());
             self.source = Some(source);
         }
+        self.count();
         let now = Moment::of(self.clock);
         self.look(now);
         if let Some(since) = self.dark_since {
-            let detail = format!("{} was down or away", self.interface);
-            self.note(("gap", since.wall_ns, now.wall_ns), detail, 0);
+            self.note_gap(since, now);
         }
         let sequence = self.tagger.next();
         self.tell();
@@ -388,6 +386,13 @@ impl<'a> Capture<'a> {
             }
         }
         self.packets
+    }
+}
+
+/// Reads the counters of a source.
+fn count(exits: &mut [Exit], source: &mut dyn LiveSource) {
+    for (exit, now) in exits.iter_mut().zip(source.counters()) {
+        exit.count(&now);
     }
 }
 

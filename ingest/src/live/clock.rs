@@ -1,6 +1,8 @@
 //! The machine's two clocks, and how far one was moved against the other.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
+
+use crate::now;
 
 /// A move of the clock smaller than this is the clock being disciplined, not set.
 const STEP_NS: i64 = 500_000_000;
@@ -28,8 +30,7 @@ impl MachineClock {
 
 impl Clock for MachineClock {
     fn wall_ns(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+        now::wall_ns()
     }
     fn steady_ns(&self) -> i64 {
         i64::try_from(self.since.elapsed().as_nanos()).unwrap_or(i64::MAX)

@@ -19,6 +19,37 @@ pub(crate) struct Link {
     pub counters: NicCounters,
 }
 
+/// What an interface counted since it was first looked at. Its own counters are 0 while it is away, and begin anew when it is made anew.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Odometer {
+    counted: NicCounters,
+    last: NicCounters,
+}
+
+impl Odometer {
+    /// Begins where the interface's counters stand.
+    pub(crate) fn new(last: NicCounters) -> Self {
+        Self { counted: NicCounters::default(), last }
+    }
+
+    /// Adds what came since the last look.
+    pub(crate) const fn advance(&mut self, now: NicCounters) {
+        let before = std::mem::replace(&mut self.last, now);
+        self.counted.packets += grown(now.packets, before.packets);
+        self.counted.dropped += grown(now.dropped, before.dropped);
+        self.counted.errors += grown(now.errors, before.errors);
+    }
+
+    /// All since the beginning.
+    pub(crate) const fn counted(&self) -> NicCounters {
+        self.counted
+    }
+}
+
+const fn grown(now: u64, before: u64) -> u64 {
+    if now >= before { now - before } else { now }
+}
+
 /// Asks for the state of an interface.
 pub(crate) trait Links: Send {
     /// Its state now.

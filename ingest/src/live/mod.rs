@@ -19,15 +19,12 @@ use schemas::store::layout::check_sensor;
 use schemas::store::{Store, StoreError};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::config::{IngestArgs, Settings};
+use crate::config::IngestArgs;
 use crate::delivery::Delivery;
 use crate::endpoint::Endpoint;
 use crate::error::IngestError;
-use crate::filter::Filter;
 use crate::guard;
 use crate::identity;
-use crate::lane::{Lane, LaneSettings};
-use crate::ledger::Account;
 use crate::live::capture::{Capture, CaptureParts, Open, Opened};
 use crate::live::clock::{Clock, MachineClock, Moment};
 use crate::live::exit::Message;
@@ -35,8 +32,7 @@ use crate::live::link::{KernelLinks, Links};
 use crate::live::work::Worker;
 use crate::metrics::Metrics;
 use crate::outcome::Outcome;
-use crate::record::RowStyle;
-use crate::resolution::Resolutions;
+use crate::outfit::Outfit;
 use crate::screen;
 use crate::sink::{Sink, Written};
 use crate::source::live::LiveSource;
@@ -53,8 +49,6 @@ const NOTICES_EVERY: usize = 8;
 const PRESS_NS: i64 = 2_500_000_000;
 /// Time between two looks whether it is done.
 const PRESS_LOOK: Duration = Duration::from_millis(5);
-/// Time between the clock passing a deadline and the record's arrival.
-const LATENESS_NS: i64 = 60_000_000_000;
 
 /// Captures from an interface into a store until a signal comes.
 pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
@@ -81,15 +75,20 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     let last_alive = recovered.last_alive_ns;
     let settled = setup::spool(args, store, (&settings.sensor, boot), &metrics);
     let spool = spool::open(settled, recovered);
-    let backend = source.backend();
     let name: Arc<str> = name.into();
-    let filter = if args.live.kernel_filter { None } else { filter };
-    let probe = Probe { args, settings, filter, name, clock, metrics, stop, last_alive, backend };
+    let outfit = Outfit {
+        settings,
+        filter: if args.live.kernel_filter { None } else { filter },
+        interface: Some(Arc::clone(&name)),
+        backend: source.backend(),
+        kernel_filters: args.live.kernel_filter,
+    };
+    let probe = Probe { args, outfit, name, clock, metrics, stop, last_alive };
     thread::scope(|scope| {
         let (intake, keeper, press) = spool;
         let (writer, deliveries) = bounded(DELIVERIES_WAITING);
         let (exits, lanes) = probe.spawn_lanes(scope, &writer)?;
-        let sink = Sink::live(intake, probe.accounts(), probe.resolutions());
+        let sink = Sink::live(intake, probe.outfit.accounts(), probe.outfit.resolutions());
         let around = (&probe.clock, &*probe.metrics);
         let threads = Threads {
             lanes,
@@ -158,14 +157,12 @@ struct Threads<'s> {
 /// A probe that runs.
 struct Probe<'a> {
     args: &'a IngestArgs,
-    settings: Settings,
-    filter: Option<Arc<Filter>>,
+    outfit: Outfit,
     name: Arc<str>,
     clock: MachineClock,
     metrics: Arc<Metrics>,
     stop: Arc<AtomicBool>,
     last_alive: Option<i64>,
-    backend: &'static str,
 }
 
 type Lanes<'s> = (Vec<Sender<Message>>, Vec<ScopedJoinHandle<'s, ()>>);
@@ -179,24 +176,9 @@ impl Probe<'_> {
         let seed = identity::table_seed();
         let mut exits = Vec::new();
         let mut workers = Vec::new();
-        for lane in 0..self.settings.lanes {
-            let number = u8::try_from(lane).unwrap_or(u8::MAX);
+        for number in self.outfit.lanes() {
             let (send, messages) = bounded(MESSAGES_WAITING);
-            let lane = Lane::new(
-                LaneSettings {
-                    lane: number,
-                    limits: self.settings.limits,
-                    seed,
-                    style: RowStyle {
-                        sensor: Arc::clone(&self.settings.sensor),
-                        inside: self.settings.inside.clone(),
-                        interface: Some(Arc::clone(&self.name)),
-                    },
-                    interface: Some(Arc::clone(&self.name)),
-                    filter: self.filter.clone(),
-                },
-                writer.clone(),
-            );
+            let lane = self.outfit.lane(number, seed, writer.clone());
             let interface = Arc::clone(&self.name);
             let worker = Worker { number, lane, messages, interface, metrics: &self.metrics };
             exits.push(send);
@@ -217,20 +199,6 @@ impl Probe<'_> {
             spawn(scope, "endpoint", move || endpoint.run(&self.metrics, &self.stop))?;
         }
         Ok(())
-    }
-
-    fn accounts(&self) -> Vec<Account> {
-        let account = |lane| {
-            let mut account = Account::new(Arc::clone(&self.settings.sensor), lane, self.backend);
-            account.kernel_filters = self.args.live.kernel_filter;
-            account
-        };
-        (0..self.settings.lanes).map(account).collect()
-    }
-
-    fn resolutions(&self) -> Resolutions {
-        let limits = self.settings.limits;
-        Resolutions::new(limits.active_timeout_ns + limits.idle_timeout_ns + LATENESS_NS)
     }
 
     /// Between the last sign of life of an earlier run and `now`, nothing was seen.

@@ -208,7 +208,6 @@ fn lane(
             inside: Inside::default(),
             interface: Some(Arc::clone(interface)),
         },
-        interface: Some(Arc::clone(interface)),
         filter: None,
     };
     Lane::new(settings, writer)

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, IntoRawFd};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use libc::c_int;
 use nix::errno::Errno;
@@ -14,6 +14,7 @@ use pnet::datalink::{Channel, Config, DataLinkReceiver, channel, interfaces};
 
 use crate::block::{FrameRef, Walk};
 use crate::frame::LinkType;
+use crate::now;
 use crate::source::live::{KernelCounters, LiveSettings, LiveSource, Parcel};
 use crate::source::sys::socket::PacketSocket;
 use crate::source::{Pool, SourceError, interface};
@@ -82,12 +83,6 @@ impl Filling {
     fn first_ns(&self) -> Option<i64> {
         self.frames.first().map(|at| at.ts_ns)
     }
-}
-
-/// The clock of this machine, ns since 1970.
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 impl PnetSource {
@@ -182,7 +177,7 @@ impl LiveSource for PnetSource {
         loop {
             match self.receiver.next() {
                 Ok(frame) => {
-                    let ts_ns = now_ns();
+                    let ts_ns = now::wall_ns();
                     self.filling.super_frames +=
                         u64::from(frame.len() as u64 > u64::from(self.longest));
                     self.filling.push(frame, ts_ns, self.link);

@@ -11,11 +11,12 @@ mod refusal;
 
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::now;
 use crate::source::SourceError;
 use crate::source::live::{KernelCounters, LiveSettings, LiveSource, Parcel};
 use crate::source::sys::xdp::{Descriptor, Device, Failure};
@@ -146,7 +147,7 @@ impl XdpSource {
         for queue in &mut self.running.queues {
             // What comes meanwhile waits for the next look: no queue keeps the others waiting.
             let mut ready = queue.socket.receive.ready();
-            let ts_ns = if ready > 0 { now_ns() } else { 0 };
+            let ts_ns = if ready > 0 { now::wall_ns() } else { 0 };
             found += ready;
             while ready > 0 {
                 let count = ready.min(BATCH);
@@ -257,12 +258,6 @@ fn chunk_for(mtu: u32) -> Option<u32> {
 fn chunks_for(memory: usize, chunk: u32) -> u32 {
     let fitting = (memory / chunk as usize).clamp(*CHUNKS.start(), *CHUNKS.end());
     u32::try_from(1_usize << fitting.ilog2()).unwrap_or(CHUNK_SMALL)
-}
-
-/// The wall clock, ns since 1970 UTC.
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
