@@ -378,7 +378,8 @@ impl<'a> Capture<'a> {
         let sequence = self.tagger.next();
         self.tell();
         for lane in 0..self.exits.len() {
-            let watch = Watch { rotates: true, ..self.watch(lane, now) };
+            // The last rows of the ledger go with the run's last bundle, which is published without being asked.
+            let watch = Watch { rotates: false, ..self.watch(lane, now) };
             let end = Tick { sequence, clock_ns: now.wall_ns, closes: true, beats: false, watch };
             if let Some(exit) = self.exits.get(lane) {
                 // A lane that is gone is found when it is joined.

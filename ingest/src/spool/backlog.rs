@@ -55,6 +55,12 @@ pub(crate) fn rows(batches: &[RecordBatch]) -> usize {
 }
 
 impl Bundle {
+    /// Whether no row of `flows` or `dns` is in it.
+    pub(crate) fn is_ledger_only(&self) -> bool {
+        let [flows, dns, ..] = &self.sections;
+        rows(flows) + rows(dns) == 0
+    }
+
     fn bytes(&self) -> usize {
         self.sections.iter().flatten().map(RecordBatch::get_array_memory_size).sum()
     }

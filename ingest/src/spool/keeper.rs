@@ -69,10 +69,6 @@ pub(crate) enum Step {
 
 /// Writes the spool: the first of its two disk threads.
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a state of its own; they go together in all ways"
-)]
 pub struct Keeper {
     shared: Arc<Shared>,
     current: Option<Current>,
@@ -81,8 +77,6 @@ pub struct Keeper {
     provisional: Vec<RecordBatch>,
     is_rotation_due: bool,
     is_final: bool,
-    /// The last rows of the ledger are written whatever the spool may take.
-    is_last_try: bool,
     failure: Option<String>,
     /// There was no room for several bundles, so that they are written one by one.
     is_tight: bool,
@@ -97,7 +91,6 @@ impl Keeper {
             provisional: Vec::new(),
             is_rotation_due: false,
             is_final: false,
-            is_last_try: false,
             failure: None,
             is_tight: false,
         }
@@ -129,7 +122,6 @@ impl Keeper {
 
     /// The end of a run whose last rows do not fit: the ledger's few do, and tell what became of the others.
     fn keep_ledger(&mut self) {
-        self.is_last_try = true;
         self.shared.state().backlog.keep_ledger_only();
         while self.step() == Step::Wrote {}
     }
@@ -200,6 +192,10 @@ impl Keeper {
             let mut bytes = Vec::new();
             for bundle in bundles {
                 bytes.extend(encode(&header, bundle, lost)?);
+            }
+            // The last rows of the ledger do not push out the many they count.
+            if self.shared.state().is_closing && bundles.iter().all(Bundle::is_ledger_only) {
+                return self.append(&bytes).map(|()| true);
             }
             match self.make_room(bytes.len() as u64)? {
                 Room::Enough => return self.append(&bytes).map(|()| true),
@@ -311,7 +307,7 @@ impl Keeper {
 
     /// Keeps the spool within its limit: where the press will not make room in time, the oldest closed file goes.
     fn make_room(&mut self, bytes: u64) -> Result<Room, StoreError> {
-        let limit = if self.is_last_try { u64::MAX } else { self.shared.settings.spool_max_bytes };
+        let limit = self.shared.settings.spool_max_bytes;
         let can_wait = {
             let state = self.shared.state();
             if state.bytes() + bytes <= limit {

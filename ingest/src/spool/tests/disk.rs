@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::spool::backlog::Lost;
 use crate::spool::keeper::Step;
 use crate::spool::tests::lab::{Held, Probe, recover_all};
 
@@ -174,6 +175,31 @@ fn the_spool_keeps_its_limit() {
     assert!(kept.lost.flows.rows > 0);
     assert_eq!(kept.lost.ledger_rows, 0);
     assert_all_counted(&root, given, "limit");
+}
+
+#[test]
+fn the_end_of_a_run_pushes_no_row_out() {
+    let fill = |root: &Path, spool_max_bytes| {
+        let mut probe = Probe::start(root, "b1", spool_max_bytes);
+        for second in 1..=8 {
+            probe.rows(probe.given, 300);
+            probe.interval();
+            probe.cut(second < 8);
+            assert_eq!(probe.keep(), Step::Wrote);
+        }
+        probe
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (roomy, tight) = (dir.path().join("roomy"), dir.path().join("tight"));
+    drop(fill(&roomy, u64::MAX));
+    let files = fs::read_dir(roomy.join("_spool")).unwrap().map(Result::unwrap);
+    let spools = files.filter(|file| file.path().extension().is_some_and(|kind| kind == "spool"));
+    let bytes = spools.map(|file| file.metadata().unwrap().len()).sum();
+    let probe = fill(&tight, bytes);
+    let given = probe.given;
+    let (kept, _) = probe.end();
+    assert_eq!(kept.lost, Lost::default(), "there was room for all but the mark of the end");
+    assert_all_counted(&tight, given, "end");
 }
 
 #[test]

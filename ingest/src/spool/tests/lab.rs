@@ -206,6 +206,11 @@ impl Probe {
     /// Ends as it should.
     pub(crate) fn close(mut self) -> (Kept, Pressed) {
         self.interval();
+        self.end()
+    }
+
+    /// Ends; the books are closed already.
+    pub(crate) fn end(self) -> (Kept, Pressed) {
         self.intake.close(START_US * 1_000 + self.second * SECOND_NS).unwrap();
         let kept = self.keeper.unwrap().run();
         (kept, self.press.unwrap().run())
