@@ -113,7 +113,7 @@ impl<A: Archive> Sink<A> {
             return self.enter(&note);
         }
         for resolved in delivery.resolved.drain(..) {
-            self.resolutions.learn(resolved);
+            self.resolutions.learn(&resolved);
         }
         for row in delivery.dns.drain(..) {
             self.written.dns_rows += 1;

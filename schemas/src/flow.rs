@@ -54,7 +54,7 @@ table! {"flows": FlowRow, FlowBatch, "flow_end",
     server_name_source: Option<&'static str>, "tls_sni, http_host, …", "", "Where that name stood.";
     server_names: Vec<Arc<str>>, "at most 8", "", "Further names on the same flow, in order.";
     dns_names: Vec<Arc<str>>, "at most 4", "", "Names for which this client was given dst_ip as an answer, valid when the flow began; newest first.";
-    dns_names_at: Option<Micros>, "UTC", "", "Time of the newest of those answers.";
+    dns_names_at: Option<Micros>, "UTC", "", "Time of the newest of those answers; of the first, where one was repeated within its minute.";
     alpn: Option<Arc<str>>, "", "IPFIX -; Zeek ssl.next_protocol", "First protocol the client offered by ALPN.";
     tls_version: Option<&'static str>, "", "Zeek ssl.version", "Highest TLS version the client offered.";
     tls_ja4: Option<Arc<str>>, "", "", "JA4 of the client hello.";
