@@ -153,7 +153,7 @@ impl Search<'_> {
         })
     }
 
-    /// The highest rung without loss, by one run each.
+    /// The highest rung without loss, by one run each; one that lost something has another try.
     fn climb(
         &self,
         receiver: Receiver,
@@ -165,7 +165,11 @@ impl Search<'_> {
         let mut at = 0;
         while good < bad {
             let Some(rate) = ladder.get(at) else { break };
-            match self.try_rate(receiver, *rate, out)? {
+            let tried = match self.try_rate(receiver, *rate, out)? {
+                Tried::Lossy => self.try_rate(receiver, *rate, out)?,
+                tried => tried,
+            };
+            match tried {
                 // A rung that was not reached now may be reached when the machine is quieter.
                 Tried::Whole(_) | Tried::Unreached(_) => good = at + 1,
                 Tried::Lossy => bad = at,

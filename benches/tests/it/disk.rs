@@ -1,49 +1,15 @@
 //! A disk that fills up: nothing half-done becomes visible, the error says what to do, and the same command works once there is room.
-//!
-//! The disk is a tmpfs of its own, which only the superuser can mount.
 
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use ingest::IngestError;
 use ingest::source::synthetic::Plan;
 use schemas::store::Store;
 
-use crate::lab::{Lab, SEED, skip};
-
-/// A mounted tmpfs, gone when dropped.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(at: PathBuf, size: &str) -> Result<Self, String> {
-        fs::create_dir(&at).unwrap();
-        let options = format!("size={size}");
-        let words = ["-t", "tmpfs", "-o", &options, "outflow-test"];
-        succeeds(Command::new("mount").args(words).arg(&at)).map(|()| Self(at))
-    }
-
-    fn enlarge(&self, size: &str) {
-        let options = format!("remount,size={size}");
-        succeeds(Command::new("mount").args(["-o", &options]).arg(&self.0)).unwrap();
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Lazily: whatever failed, nothing stays mounted.
-        let _ = succeeds(Command::new("umount").arg("--lazy").arg(&self.0));
-    }
-}
-
-fn succeeds(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| error.to_string())?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
-}
+use crate::lab::{Lab, SEED};
+use crate::tmpfs::Disk;
 
 /// All files below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -71,10 +37,7 @@ fn a_full_disk_publishes_nothing_and_is_no_dead_end() {
     let capture = lab.write(&Plan::national_day(SEED));
     for size in ["16k", "256k", "448k"] {
         let at = lab.path(size);
-        let disk = match Disk::mount(at.clone(), size) {
-            Ok(disk) => disk,
-            Err(why) => return skip("disk", &format!("a tmpfs cannot be mounted: {why}")),
-        };
+        let Some(disk) = Disk::mount(at.clone(), size) else { return };
         let mut args = lab.args(capture.clone());
         args.store = at.join("store");
         let error = ingest::run(&args).expect_err(size);
@@ -85,7 +48,7 @@ fn a_full_disk_publishes_nothing_and_is_no_dead_end() {
         if let Ok(store) = Store::open(&args.store) {
             assert_eq!(store.entries().unwrap(), [], "{size}");
         }
-        disk.enlarge("64m");
+        disk.grow("64m");
         let outcome = ingest::run(&args).unwrap_or_else(|error| panic!("{}", sentence(&error)));
         assert!(outcome.is_complete(), "{size}: {outcome}");
         let entries = Store::open(&args.store).unwrap().entries().unwrap();

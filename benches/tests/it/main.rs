@@ -13,4 +13,6 @@ mod disk;
 mod lab;
 mod readers;
 mod tidy;
+#[path = "../../../ingest/tests/it/tmpfs.rs"]
+mod tmpfs;
 mod tshark;

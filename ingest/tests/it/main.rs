@@ -27,4 +27,5 @@ mod lab;
 mod live;
 mod refuse;
 mod scenario;
+mod tmpfs;
 mod volume;

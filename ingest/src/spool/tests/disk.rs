@@ -1,9 +1,7 @@
 //! Full and small disks. The disk is a tmpfs of its own, which only the superuser can mount.
 
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,48 +9,7 @@ use std::time::{Duration, Instant};
 use crate::spool::backlog::Lost;
 use crate::spool::keeper::Step;
 use crate::spool::tests::lab::{Held, Probe, recover_all};
-
-/// A mounted tmpfs, gone when dropped.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(at: PathBuf, size: &str) -> Option<Self> {
-        fs::create_dir(&at).unwrap();
-        let options = format!("size={size}");
-        let words = ["-t", "tmpfs", "-o", &options, "outflow-test"];
-        match Command::new("mount").args(words).arg(&at).status() {
-            Ok(status) if status.success() => Some(Self(at)),
-            outcome => {
-                let why = format!("a tmpfs cannot be mounted: {outcome:?}");
-                let required = std::env::var_os("OUTFLOW_REQUIRE_TOOLS").is_some_and(|v| v == "1");
-                assert!(!required, "{why}");
-                eprintln!("SKIPPED: disk: {why}");
-                None
-            }
-        }
-    }
-
-    fn grow(&self, size: &str) {
-        let options = format!("remount,size={size}");
-        let done = Command::new("mount").args(["-o", &options]).arg(&self.0).status();
-        assert!(done.unwrap().success());
-    }
-
-    /// Takes all the room there is.
-    fn fill(&self) -> PathBuf {
-        let path = self.0.join("filler");
-        let mut file = fs::File::create(&path).unwrap();
-        while file.write_all(&[1; 4096]).is_ok() {}
-        path
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Lazily: whatever failed, nothing stays mounted.
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
+use crate::spool::tests::tmpfs::Disk;
 
 fn assert_all_counted(root: &Path, given: i64, what: &str) {
     let held = Held::in_store(root);
@@ -81,7 +38,7 @@ fn feed(probe: &mut Probe, seconds: i64, rows: i64) -> Duration {
 fn a_full_disk_stops_nothing_and_is_used_again() {
     let dir = tempfile::tempdir().unwrap();
     let Some(disk) = Disk::mount(dir.path().join("disk"), "16m") else { return };
-    let root = disk.0.join("store");
+    let root = disk.store();
     schemas::store::Store::open_or_create(&root).unwrap();
     // Full at the start already.
     let filler = disk.fill();
@@ -122,7 +79,7 @@ fn a_full_disk_stops_nothing_and_is_used_again() {
 fn a_spool_that_fills_its_own_disk_lets_the_oldest_go() {
     let dir = tempfile::tempdir().unwrap();
     let Some(disk) = Disk::mount(dir.path().join("disk"), "8m") else { return };
-    let root = disk.0.join("store");
+    let root = disk.store();
     let mut probe = Probe::start(&root, "b1", u64::MAX);
     // A press that never gets a turn, then one that does.
     for _ in 0..40 {

@@ -3,3 +3,5 @@
 mod crash;
 mod disk;
 mod lab;
+#[path = "../../../tests/it/tmpfs.rs"]
+mod tmpfs;

@@ -1,8 +1,7 @@
 //! Disks that are full, and disks that are slow: capture goes on, and what is lost is counted.
 
 use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use schemas::store::{Store, verify};
 use crate::lab::Row;
 use crate::live::lab::{Wire, skip};
 use crate::live::probe::{Books, Ground, Probe, Stream, counter, number_of, spooled};
+use crate::tmpfs::Disk;
 
 /// After there is room again, rows are on disk within this time.
 const RESUMES: Duration = Duration::from_secs(5);
@@ -20,49 +20,11 @@ const RESUMES: Duration = Duration::from_secs(5);
 /// And all that waited within this: a full backlog, with the optimiser off and other tests beside.
 const CATCHES_UP: Duration = Duration::from_secs(90);
 
-/// A small disk of its own, gone when dropped.
-pub(crate) struct Disk(PathBuf);
-
-impl Disk {
-    pub(crate) fn mount(ground: &Ground, size: &str) -> Option<Self> {
-        let at = ground.path("disk");
-        fs::create_dir(&at).unwrap();
-        let options = format!("size={size},mode=755");
-        let words = ["-t", "tmpfs", "-o", &options, "outflow-test"];
-        match Command::new("mount").args(words).arg(&at).status() {
-            Ok(status) if status.success() => Some(Self(at)),
-            outcome => {
-                skip(&format!("a tmpfs cannot be mounted: {outcome:?}"));
-                None
-            }
-        }
-    }
-
-    pub(crate) fn store(&self) -> PathBuf {
-        self.0.join("store")
-    }
-
-    /// Takes all the room there is.
-    pub(crate) fn fill(&self) -> PathBuf {
-        let path = self.0.join("filler");
-        let mut file = fs::File::create(&path).unwrap();
-        while file.write_all(&[1; 4096]).is_ok() {}
-        path
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Lazily: whatever failed, nothing stays mounted.
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk_stops_no_capture_and_is_used_again() {
     let Some(wire) = Wire::lay_alone() else { return };
     let ground = Ground::new();
-    let Some(disk) = Disk::mount(&ground, "24m") else { return };
+    let Some(disk) = Disk::mount(ground.path("disk"), "24m") else { return };
     let store = disk.store();
     Store::open_or_create(&store).unwrap();
     let filler = disk.fill();

@@ -8,10 +8,10 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use schemas::store::{Store, verify};
 
-use crate::live::disk::Disk;
 use crate::live::lab::Wire;
 use crate::live::probe::Stream;
 use crate::live::probe::{Books, Ground, Probe, number_of, numbered, spooled};
+use crate::tmpfs::Disk;
 
 /// Longest time between a signal and the end.
 const END: Duration = Duration::from_secs(5);
@@ -71,7 +71,7 @@ fn frames_that_still_pour_in_hold_nothing_up() {
 fn a_full_disk_holds_nothing_up_and_what_was_spooled_is_published_later() {
     let Some(wire) = Wire::lay() else { return };
     let ground = Ground::new();
-    let Some(disk) = Disk::mount(&ground, "6m") else { return };
+    let Some(disk) = Disk::mount(ground.path("disk"), "6m") else { return };
     let store = disk.store();
     let probe = Probe::start(&wire, &store, "--idle-timeout 300ms");
     let mut stream = Stream::new(&wire, 1);
