@@ -50,8 +50,9 @@ pub(crate) struct Resolutions {
     /// One for each answer, perhaps of an end that was put off meanwhile.
     ends: BinaryHeap<Reverse<(i64, u64, Pair)>>,
     ids: u64,
-    // Names of flows that go on after a record: two generations, the older one dropped when the younger is full.
+    // Names of flows that go on after a record: two generations, the older one dropped when the younger is full or has lasted as long as it can be needed.
     going_on: [HashMap<i64, Candidates>; 2],
+    next_generation: i64,
     hold_ns: i64,
     evictions: u64,
 }
@@ -64,6 +65,7 @@ impl Resolutions {
             ends: BinaryHeap::new(),
             ids: 0,
             going_on: [HashMap::new(), HashMap::new()],
+            next_generation: i64::MIN,
             hold_ns,
             evictions: 0,
         }
@@ -132,28 +134,38 @@ impl Resolutions {
             }
             self.drop_first();
         }
+        if clock >= self.next_generation {
+            self.begin_generation();
+            self.next_generation = clock.saturating_add(self.hold_ns);
+        }
+    }
+
+    fn begin_generation(&mut self) {
+        let [young, old] = &mut self.going_on;
+        std::mem::swap(young, old);
+        young.clear();
     }
 
     /// Fills in the candidates of a record.
     pub(crate) fn name(&mut self, row: &mut FlowRow) {
-        if row.flow_part > 0
-            && let Some((names, at)) =
-                self.going_on.iter().find_map(|flows| flows.get(&row.flow_id))
-        {
-            row.dns_names.clone_from(names);
-            row.dns_names_at = *at;
-        } else {
-            (row.dns_names, row.dns_names_at) =
-                self.candidates((row.src_ip, row.dst_ip), row.flow_first_seen);
-        }
+        let known = if row.flow_part > 0 { self.remembered(row.flow_id).cloned() } else { None };
+        (row.dns_names, row.dns_names_at) =
+            known.unwrap_or_else(|| self.candidates((row.src_ip, row.dst_ip), row.flow_first_seen));
         if row.flow_end_reason == "active" && !row.dns_names.is_empty() {
-            let [young, old] = &mut self.going_on;
-            if young.len() >= FLOWS_MAX {
-                std::mem::swap(young, old);
-                young.clear();
-            }
-            young.insert(row.flow_id, (row.dns_names.clone(), row.dns_names_at));
+            self.remember(row.flow_id, (row.dns_names.clone(), row.dns_names_at));
         }
+    }
+
+    fn remembered(&self, flow_id: i64) -> Option<&Candidates> {
+        self.going_on.iter().find_map(|flows| flows.get(&flow_id))
+    }
+
+    fn remember(&mut self, flow_id: i64, candidates: Candidates) {
+        if self.going_on.first().is_some_and(|young| young.len() >= FLOWS_MAX) {
+            self.begin_generation();
+        }
+        let [young, _] = &mut self.going_on;
+        young.insert(flow_id, candidates);
     }
 
     fn candidates(&self, pair: Pair, born: Micros) -> Candidates {
@@ -291,6 +303,20 @@ mod tests {
         }
         assert_eq!(resolutions.evictions(), 0);
         assert_eq!(named(&resolutions, 86_399), (vec!["again.example".into()], Some(86_340)));
+    }
+
+    #[test]
+    fn flows_that_went_on_are_remembered_for_as_long_as_they_can() {
+        let mut resolutions = Resolutions::new(HOLD_NS);
+        let candidates = (vec!["on.example".into()], None);
+        for second in 0..10_000 {
+            resolutions.expire(second * SECOND);
+            resolutions.remember(second, candidates.clone());
+            let oldest = (second - HOLD_NS / SECOND).max(0);
+            assert_eq!(resolutions.remembered(oldest), Some(&candidates));
+            let kept: usize = resolutions.going_on.iter().map(HashMap::len).sum();
+            assert!(kept <= 201, "{kept}");
+        }
     }
 
     #[test]

@@ -215,8 +215,9 @@ pub fn soak(args: &SoakArgs, out: &mut dyn Write) -> Result<bool, Box<dyn Error>
     writeln!(
         out,
         "\n{sent} packets sent, {drops} dropped by the kernel and counted, {exported} in rows; the books are closed\n\
-         last two thirds: memory {:+.0} KiB/h (flat is {} at most), threads {} to {}, descriptors {} to {}",
-        verdict.slope_kib_per_hour,
+         last two thirds: memory {:+.0} KiB/h, give or take {:.0} (flat is {} at most), threads {} to {}, descriptors {} to {}",
+        verdict.slope.kib_per_hour,
+        2.0 * verdict.slope.error,
         args.slope_max,
         threads[0],
         threads[1],

@@ -1,5 +1,8 @@
 //! Whether a probe that ran for long stayed as it was: memory, threads, descriptors, balance.
 
+/// Seconds in which the traffic of a soak comes round.
+const MINUTE: u64 = 60;
+
 /// The probe at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Sample {
@@ -20,8 +23,8 @@ pub(crate) struct Sample {
 /// What many samples say.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Verdict {
-    /// Growth of memory over the last two thirds, KiB in an hour.
-    pub(crate) slope_kib_per_hour: f64,
+    /// Growth of memory over the last two thirds.
+    pub(crate) slope: Slope,
     /// Least and most threads in the last two thirds.
     pub(crate) threads: [u64; 2],
     /// Least and most descriptors.
@@ -30,23 +33,37 @@ pub(crate) struct Verdict {
     pub(crate) faults: Vec<String>,
 }
 
-/// Slope of a line through points, by least squares; none through fewer than two moments.
+/// A line through the means of minutes, for the traffic of a soak repeats each minute and memory with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Slope {
+    /// By least squares, KiB in an hour.
+    pub(crate) kib_per_hour: f64,
+    /// Its standard error.
+    pub(crate) error: f64,
+}
+
 #[expect(clippy::cast_precision_loss, reason = "seconds and KiB are far below 2^53")]
-fn slope(samples: &[Sample]) -> Option<f64> {
-    let count = samples.len() as f64;
-    let (mut x_sum, mut y_sum) = (0.0, 0.0);
-    for sample in samples {
-        x_sum += sample.second as f64;
-        y_sum += sample.memory_kib as f64;
+fn slope(samples: &[Sample]) -> Option<Slope> {
+    let minutes: Vec<(f64, f64)> = samples
+        .chunk_by(|a, b| a.second / MINUTE == b.second / MINUTE)
+        .map(|minute| {
+            let count = minute.len() as f64;
+            let sum = |of: fn(&Sample) -> u64| minute.iter().map(of).sum::<u64>() as f64;
+            (sum(|sample| sample.second) / count, sum(|sample| sample.memory_kib) / count)
+        })
+        .collect();
+    let count = minutes.len() as f64;
+    let mean = |of: fn(&(f64, f64)) -> f64| minutes.iter().map(of).sum::<f64>() / count;
+    let (x_mean, y_mean) = (mean(|point| point.0), mean(|point| point.1));
+    let spread: f64 = minutes.iter().map(|(x, _)| (x - x_mean).powi(2)).sum();
+    if minutes.len() < 3 || spread <= 0.0 {
+        return None;
     }
-    let (x_mean, y_mean) = (x_sum / count, y_sum / count);
-    let (mut above, mut below) = (0.0, 0.0);
-    for sample in samples {
-        let x = sample.second as f64 - x_mean;
-        above += x * (sample.memory_kib as f64 - y_mean);
-        below += x * x;
-    }
-    (below > 0.0).then(|| above / below)
+    let above: f64 = minutes.iter().map(|(x, y)| (x - x_mean) * (y - y_mean)).sum();
+    let steep = above / spread;
+    let beside = |(x, y): &(f64, f64)| (y - y_mean - steep * (x - x_mean)).powi(2);
+    let error = (minutes.iter().map(beside).sum::<f64>() / (count - 2.0) / spread).sqrt();
+    Some(Slope { kib_per_hour: steep * 3_600.0, error: error * 3_600.0 })
 }
 
 fn range(samples: &[Sample], of: fn(&Sample) -> u64) -> [u64; 2] {
@@ -55,15 +72,15 @@ fn range(samples: &[Sample], of: fn(&Sample) -> u64) -> [u64; 2] {
 }
 
 /// Judges the last two thirds; the balance all through. What opens and closes again is no growth: threads and descriptors grow when the least of
-/// the last third is more than the least of the third before it.
+/// the last third is more than the least of the third before it, and memory grows when its slope is above the limit by two standard errors.
 pub(crate) fn judge(samples: &[Sample], slope_max: f64) -> Verdict {
     let late = samples.get(samples.len() / 3..).unwrap_or_default();
     let (middle, last) = late.split_at(late.len() / 2);
-    let slope = slope(late).map(|kib_per_second| kib_per_second * 3600.0);
+    let slope = slope(late);
     let mut faults = Vec::new();
     match slope {
-        Some(slope) if slope <= slope_max => {}
-        Some(slope) => faults.push(format!("memory grows by {slope:.0} KiB/h")),
+        Some(Slope { kib_per_hour, error }) if kib_per_hour - 2.0 * error <= slope_max => {}
+        Some(slope) => faults.push(format!("memory grows by {:.0} KiB/h", slope.kib_per_hour)),
         None => faults.push("too few samples for a slope".to_owned()),
     }
     for (name, of) in [
@@ -82,7 +99,7 @@ pub(crate) fn judge(samples: &[Sample], slope_max: f64) -> Verdict {
         faults.push(format!("{rows} rows were lost"));
     }
     Verdict {
-        slope_kib_per_hour: slope.unwrap_or_default(),
+        slope: slope.unwrap_or_default(),
         threads: range(late, |sample| sample.threads),
         descriptors: range(late, |sample| sample.descriptors),
         faults,
@@ -108,14 +125,22 @@ mod tests {
     fn what_levels_off_is_flat() {
         let verdict = judge(&samples(|second| 1_000 + second.min(150) * 10, |_| 6), 1.0);
         assert!(verdict.faults.is_empty(), "{verdict:?}");
-        assert!(verdict.slope_kib_per_hour.abs() < 1e-6);
+        assert!(verdict.slope.kib_per_hour.abs() < 1e-6);
         assert_eq!((verdict.threads, verdict.descriptors), ([6, 6], [20, 22]));
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_no_growth() {
+        let waves = |second: u64| 1_000_000 + second * 7_919 % 15_013;
+        let verdict = judge(&samples(waves, |_| 6), 1_000.0);
+        assert!(verdict.faults.is_empty(), "{verdict:?}");
+        assert!(verdict.slope.error > 1_000.0, "{verdict:?}");
     }
 
     #[test]
     fn what_grows_is_told() {
         let grown = judge(&samples(|second| 1_000 + second, |second| 6 + second / 500), 3_599.0);
-        assert!((grown.slope_kib_per_hour - 3_600.0).abs() < 1e-6);
+        assert!((grown.slope.kib_per_hour - 3_600.0).abs() < 1e-6);
         assert_eq!(grown.faults.len(), 1, "{grown:?}");
         let leak = judge(&samples(|_| 1_000, |second| 6 + second / 100), 1.0);
         assert_eq!(leak.faults, ["threads grow from 8 to 10"]);
