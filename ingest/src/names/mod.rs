@@ -4,6 +4,7 @@
 
 pub mod dns;
 mod http;
+mod pieces;
 mod text;
 mod tls;
 

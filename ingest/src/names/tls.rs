@@ -54,22 +54,28 @@ pub(crate) fn client_hello(payload: &[u8]) -> Option<ClientHello> {
         return None;
     }
     record.take(3)?;
-    if record.u8()? != CLIENT_HELLO {
+    handshake_hello(record.0)
+}
+
+/// Reads a client hello from a handshake message, as far as it is there: QUIC has it without records (RFC 9001 section 4).
+pub(crate) fn handshake_hello(message: &[u8]) -> Option<ClientHello> {
+    let mut message = Cursor(message);
+    if message.u8()? != CLIENT_HELLO {
         return None;
     }
-    record.take(3)?;
-    let legacy_version = record.u16()?;
+    message.take(3)?;
+    let legacy_version = message.u16()?;
     if legacy_version >> 8 != 3 {
         return None;
     }
-    record.take(32)?;
-    record.vector8()?;
-    record.vector16()?;
-    record.vector8()?;
+    message.take(32)?;
+    message.vector8()?;
+    message.vector16()?;
+    message.vector8()?;
     let mut hello = ClientHello { version: version_name(legacy_version), ..ClientHello::default() };
     // No extensions at all is allowed before TLS 1.3.
-    if record.u16().is_some() {
-        while let (Some(kind), Some(body)) = (record.u16(), record.vector16()) {
+    if message.u16().is_some() {
+        while let (Some(kind), Some(body)) = (message.u16(), message.vector16()) {
             read_extension(kind, body, &mut hello);
         }
     }
