@@ -58,6 +58,31 @@ impl Pieces {
         self.bytes.get(..end).unwrap_or_default()
     }
 
+    /// Lets go of the first octets; what follows moves to the beginning.
+    pub(crate) fn skip(&mut self, octets: usize) {
+        self.bytes.drain(..octets.min(self.bytes.len()));
+        for (from, to) in &mut self.runs {
+            (*from, *to) = (from.saturating_sub(octets), to.saturating_sub(octets));
+        }
+        self.runs.retain(|(from, to)| from < to);
+    }
+
+    /// Where the first gap ends, if there is one.
+    pub(crate) fn gap_end(&self) -> Option<usize> {
+        self.runs.iter().map(|run| run.0).find(|from| *from > 0)
+    }
+
+    /// The runs that follow a gap.
+    pub(crate) fn apart(&self) -> impl Iterator<Item = &[u8]> {
+        let runs = self.runs.iter().filter(|run| run.0 > 0);
+        runs.filter_map(|run| self.bytes.get(run.0..run.1))
+    }
+
+    /// Whether nothing is there.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
     /// Octets of memory that hang on it.
     pub(crate) fn octets(&self) -> usize {
         self.bytes.capacity() + self.runs.capacity() * size_of::<(usize, usize)>()
@@ -110,5 +135,9 @@ mod tests {
         assert!(put.add(1_000, &[7]));
         assert_eq!(put.beginning(), [[1].as_slice(), &[7; 3], &[1; 7], &[7; 3]].concat());
         assert!(put.octets() < 3 * MESSAGE_MAX);
+        put.skip(20);
+        assert_eq!((put.beginning(), put.gap_end()), ([].as_slice(), Some(1)));
+        put.skip(2_000);
+        assert!(put.is_empty());
     }
 }
