@@ -71,8 +71,7 @@ impl Ear<'_> {
             return;
         }
         let Some(number) = segment.number else {
-            let hint = names::of_tcp(segment.payload);
-            return hint.into_iter().for_each(|hint| self.learn(hint));
+            return self.learn(names::of_tcp(segment.payload));
         };
         match self.entry.heard.place(segment.from) {
             Place::Anywhere => self.read_here(segment, number),
@@ -81,9 +80,8 @@ impl Ear<'_> {
                 Offset::Ahead(offset) if self.may_come(segment.from, number) => {
                     self.hold(segment, (begin, offset));
                 }
-                Offset::Ahead(_) => self.read_here(segment, number),
                 Offset::Behind(skip) => self.read_at(segment, (begin, skip)),
-                Offset::Apart => self.read_here(segment, number),
+                Offset::Ahead(_) | Offset::Apart => self.read_here(segment, number),
             },
             Place::Held => self.put(segment, number),
         }
@@ -208,7 +206,7 @@ impl Ear<'_> {
                     return Next::Unknown;
                 }
                 Read::Partial(hint) => {
-                    hint.into_iter().for_each(|hint| self.learn(hint));
+                    self.learn(hint);
                     return Next::Rest(used);
                 }
                 Read::Whole(hint, octets) => {
@@ -217,7 +215,7 @@ impl Ear<'_> {
                         Some(Hint::Tls(ClientHello { server_name: Some(_), .. })) => true,
                         _ => false,
                     };
-                    hint.into_iter().for_each(|hint| self.learn(hint));
+                    self.learn(hint);
                     used += octets;
                     if is_last {
                         self.entry.heard.finish();
@@ -228,8 +226,10 @@ impl Ear<'_> {
         }
     }
 
-    fn learn(&mut self, hint: Hint) {
-        self.entry.learn(hint, self.room);
+    fn learn(&mut self, hint: Option<Hint>) {
+        if let Some(hint) = hint {
+            self.entry.learn(hint, self.room);
+        }
     }
 }
 

@@ -64,6 +64,9 @@ pub(crate) fn read(bytes: &[u8]) -> Read {
         Some(used) if UPGRADES.iter().any(|command| ends(line.trim_ascii_end(), command)) => {
             Read::Whole(None, used)
         }
+        None if UPGRADES.iter().any(|command| begins(command, line.trim_ascii_end())) => {
+            Read::Maybe
+        }
         _ => read,
     }
 }
@@ -207,6 +210,9 @@ mod tests {
     fn upgrades_are_seen_to_their_end() {
         for line in ["STARTTLS\r\n", "a02 starttls\r\n", "STLS\r\n", "AUTH TLS\r\n"] {
             assert_eq!(read(line.as_bytes()), Read::Whole(None, line.len()), "{line}");
+        }
+        for end in 1..9 {
+            assert_eq!(read(&b"STARTTLS\r"[..end]), Read::Maybe);
         }
         let wish = b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
         assert_eq!(read(wish), Read::Whole(None, wish.len()));

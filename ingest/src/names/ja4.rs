@@ -1,4 +1,4 @@
-//! JA4: what a client hello offers, as 36 characters (FoxIO, "JA4: TLS Client Fingerprinting", BSD 3-Clause; the rest of JA4+ is not ours to use).
+//! JA4: what a client hello offers, as 36 characters (`FoxIO`, "JA4: TLS Client Fingerprinting", BSD 3-Clause; the rest of JA4+ is not ours to use).
 
 use std::fmt::Write as _;
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use ingest::block::Block;
 use ingest::decode::decode;
 use ingest::frame::{Frame, LinkType};
 use ingest::names;
@@ -175,7 +176,7 @@ fn a_post_quantum_hello_is_read_from_any_segments_and_records() {
             let row = sent(&hello, &cuts(hello.len(), 200), lanes);
             assert_eq!(row["server_name"], "pq.example");
             let facts: Vec<Option<String>> =
-                facts(&row).into_iter().map(|it| it.cloned()).collect();
+                facts(&row).into_iter().map(Option::<&String>::cloned).collect();
             assert!(before.replace(facts.clone()).is_none_or(|before| before == facts));
         }
     }
@@ -217,7 +218,7 @@ fn hellos_of(path: &Path, found: &mut BTreeSet<Vec<u8>>) {
         if blocks.is_empty() {
             return;
         }
-        for frame in blocks.iter().flat_map(|block| block.frames()) {
+        for frame in blocks.iter().flat_map(Block::frames) {
             let Ok(decoded) = decode(&frame) else { continue };
             let (at, key) = (usize::from(decoded.observation.payload_at), decoded.observation.key);
             let end = at + decoded.observation.payload_bytes as usize;
