@@ -214,6 +214,18 @@ fn reading_names(c: &mut Criterion) {
     group.bench_function("hello", |b| {
         b.iter(|| hellos.iter().filter(|hello| names::of_tcp(black_box(hello)).is_some()).count());
     });
+    let nameless: Vec<Vec<u8>> = (0_u16..1_024)
+        .map(|number| {
+            (0..1_460).map(|at| (number ^ at).wrapping_mul(40_503).to_be_bytes()[0]).collect()
+        })
+        .filter(|payload: &Vec<u8>| names::of_tcp(payload).is_none())
+        .collect();
+    group.throughput(Throughput::Elements(nameless.len() as u64));
+    group.bench_function("none", |b| {
+        b.iter(|| {
+            nameless.iter().filter(|bytes| names::of_tcp(black_box(bytes)).is_some()).count()
+        });
+    });
     let messages = payloads(&Plan::national_day(SEED), |payload| {
         names::dns::message(payload).is_some_and(|message| message.query.contains('.'))
     });

@@ -52,9 +52,14 @@ pub(crate) fn names(payload: &[u8]) {
         Some(Hint::Tls(hello)) => {
             hello.server_name.iter().chain(&hello.alpn).for_each(|text| check(text));
         }
-        Some(Hint::Http(request)) => {
-            request.host.iter().chain(&request.user_agent).for_each(|text| check(text));
+        Some(Hint::Certificate(certificate)) => {
+            certificate.names.iter().for_each(|text| check(text));
         }
+        Some(Hint::Http(request)) => {
+            let names = request.target.iter().chain(&request.host);
+            names.chain(&request.user_agent).for_each(|text| check(text));
+        }
+        Some(Hint::Spoken(spoken)) => spoken.name.iter().for_each(|text| check(text)),
         None => {}
     }
     if let Some(message) = dns::message(payload) {

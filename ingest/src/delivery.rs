@@ -4,8 +4,10 @@ use schemas::dns::DnsRow;
 use schemas::flow::FlowRow;
 
 use crate::flow::{Entry, Export, Reason};
+use crate::handshakes::{Handshakes, Whose};
 use crate::hint::Resolved;
 use crate::ledger::IntervalEnd;
+use crate::listening::Stream;
 use crate::record::RowStyle;
 use crate::watch::Note;
 
@@ -50,11 +52,18 @@ pub(crate) struct Desk<O> {
     pub(crate) open: bool,
     /// The next delivery.
     pub(crate) draft: Delivery,
+    /// What open flows have begun to say.
+    pub(crate) handshakes: Handshakes<Stream>,
     style: RowStyle,
 }
 
 impl<O: Outbox> Export for Desk<O> {
     fn export(&mut self, entry: &mut Entry, reason: Reason) {
+        if reason != Reason::Active {
+            for end in entry.heard.held() {
+                self.handshakes.forget(&Whose::of(entry, end));
+            }
+        }
         self.draft.rows.push(self.style.row(entry, reason));
         if self.draft.rows.len() >= ROWS_MAX {
             self.send(false);
@@ -66,7 +75,7 @@ impl<O: Outbox> Desk<O> {
     /// An empty desk of a lane.
     pub(crate) fn new(lane: u8, style: RowStyle, outbox: O) -> Self {
         let draft = Delivery { lane: usize::from(lane), ..Delivery::default() };
-        Self { outbox, open: true, draft, style }
+        Self { outbox, open: true, draft, handshakes: Handshakes::new(Stream::octets), style }
     }
 
     /// Hands over what there is; `complete` when all is said up to here.

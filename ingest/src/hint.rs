@@ -3,13 +3,19 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+pub use crate::names::ja4::Ja4;
+
 /// What a payload says about the flow it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hint {
     /// A TLS client hello.
     Tls(ClientHello),
+    /// A TLS server's certificate.
+    Certificate(Certificate),
     /// An HTTP/1 request.
     Http(Request),
+    /// Another protocol, known by how it begins.
+    Spoken(Spoken),
 }
 
 /// The parts of a TLS client hello that are kept (RFC 8446 section 4.1.2).
@@ -23,11 +29,33 @@ pub struct ClientHello {
     pub version: Option<&'static str>,
     /// Whether `encrypted_client_hello` was among the extensions.
     pub ech_offered: bool,
+    /// Its fingerprint, where all of it was seen.
+    pub ja4: Option<Ja4>,
+}
+
+/// The names on a TLS server's own certificate (RFC 5280), bounded; none where it was not seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Certificate {
+    /// Common name first.
+    pub names: Vec<Arc<str>>,
+}
+
+/// A protocol, and the host a client asks for where the protocol has that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spoken {
+    /// Word of the column `service`, and of `server_name_source` where there is a name.
+    pub service: &'static str,
+    /// Host asked for.
+    pub name: Option<Arc<str>>,
 }
 
 /// The parts of an HTTP/1 request that are kept (RFC 9112).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
+    /// Host of the target, where the target has one: from a client to its proxy.
+    pub target: Option<Arc<str>>,
+    /// Whether the target is to be connected to.
+    pub is_connect: bool,
     /// Host header, without its port.
     pub host: Option<Arc<str>>,
     /// User-Agent header.

@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use crate::block::{Block, FrameRef};
 use crate::decode::{Decoded, decode, detail, protocol};
-use crate::delivery::{Delivery, Desk, Outbox};
+use crate::delivery::{Desk, Outbox};
 use crate::dialogue::{Dialogue, Seen};
 use crate::filter::Filter;
 use crate::flow::{
-    Arrival, FlowTable, FragmentTable, Held, Limits, Matched, Observed, Open, TICK_NS,
+    Arrival, End, FlowTable, FragmentTable, Held, Limits, Matched, Observed, Open, TICK_NS,
 };
 use crate::frame::Frame;
 use crate::ledger::{IntervalEnd, Tally, Totals};
+use crate::listening::{Ear, Segment};
 use crate::names;
-use crate::observation::{Observation, Sequence};
+use crate::observation::{Observation, Sequence, tcp};
 use crate::record::RowStyle;
 use crate::watch::Watch;
 
@@ -183,6 +184,7 @@ impl<O: Outbox> Lane<O> {
             self.table.sweep(ts_ns, &mut self.desk);
             self.dialogue.sweep(ts_ns, &mut self.desk.draft.dns);
             self.fragments.sweep(ts_ns, &mut self.released);
+            self.desk.handshakes.sweep(ts_ns);
             self.next_tick = (ts_ns / TICK_NS + 1).saturating_mul(TICK_NS);
             self.clock = ts_ns;
             self.count_released();
@@ -257,8 +259,9 @@ impl<O: Outbox> Lane<O> {
                 observed.entry.detail = detail(&block.frame(at));
             }
             if observation.payload_at != 0 {
-                let speech = Speech { frame: block.frame(at), observation, clock: *clock };
-                listen(observed, &speech, &mut self.dialogue, &mut self.desk.draft);
+                let (frame, sequence) = (block.frame(at), *sequence);
+                let speech = Speech { frame, observation, clock: *clock, sequence };
+                listen(observed, &speech, &mut self.dialogue, &mut self.desk);
             }
         }
         group.clear();
@@ -279,8 +282,8 @@ impl<O: Outbox> Lane<O> {
             && observation.payload_at != 0
             && observation.ts_ns == frame.ts_ns
         {
-            let speech = Speech { frame: *frame, observation, clock: self.clock };
-            listen(observed, &speech, &mut self.dialogue, &mut self.desk.draft);
+            let speech = Speech { frame: *frame, observation, clock: self.clock, sequence: None };
+            listen(observed, &speech, &mut self.dialogue, &mut self.desk);
         }
     }
 
@@ -300,7 +303,7 @@ impl<O: Outbox> Lane<O> {
                 flow_evictions: self.table.evictions(),
                 fragments_unmatched: self.fragments.unmatched(),
                 dns_evictions: self.dialogue.evictions(),
-                names_refused: self.table.names_refused(),
+                names_refused: self.table.names_refused() + self.desk.handshakes.refused(),
             },
             interface: Arc::clone(&self.interface),
             watch,
@@ -341,17 +344,19 @@ struct Speech<'a> {
     frame: Frame<'a>,
     observation: &'a Observation,
     clock: i64,
+    sequence: Option<Sequence>,
 }
 
 /// Gives a payload to whoever understands it.
-fn listen(
+fn listen<O>(
     observed: Observed<'_>,
     speech: &Speech<'_>,
     dialogue: &mut Dialogue,
-    draft: &mut Delivery,
+    desk: &mut Desk<O>,
 ) {
     let Observed { entry, room, .. } = observed;
-    let Speech { frame, observation, clock } = speech;
+    let Speech { frame, observation, clock, sequence } = speech;
+    let draft = &mut desk.draft;
     let start = usize::from(observation.payload_at);
     let end = frame.bytes.len().min(start + observation.payload_bytes as usize);
     let Some(payload) = frame.bytes.get(start..end) else { return };
@@ -367,9 +372,15 @@ fn listen(
         let flow_id = key.flow_id(entry.born_ns);
         let seen = Seen { key: *key, flow_id, from, to, ts_ns: frame.ts_ns };
         draft.resolved.extend(dialogue.hear(&message, &seen, *clock, &mut draft.dns));
-    } else if entry.wants_names()
-        && let Some(hint) = names::of_tcp(payload)
-    {
-        entry.learn(hint, room);
+    } else if key.ip_proto == protocol::TCP {
+        // A SYN takes a number, and data may come with it (RFC 7413).
+        let syn = u32::from(observation.tcp_flags & tcp::SYN != 0);
+        Ear { entry, room, handshakes: &mut desk.handshakes }.hear(&Segment {
+            payload,
+            is_whole: payload.len() == observation.payload_bytes as usize,
+            number: sequence.map(|sequence| sequence.number.wrapping_add(syn)),
+            from: End::sender(observation.has(Observation::FORWARD)),
+            clock: *clock,
+        });
     }
 }

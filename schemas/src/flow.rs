@@ -50,7 +50,7 @@ table! {"flows": FlowRow, FlowBatch, "flow_end",
     initiator_evidence: &'static str, "syn, syn_ack, port, first_seen", "", "What decided which side is src.";
     flow_end_reason: &'static str, "idle, active, end, forced, resources", "IPFIX 136 flowEndReason", "Why this record was made.";
     service: Option<&'static str>, "tls, http, dns, …", "Zeek conn.service", "Protocol that was seen in the packets, never guessed from a port.";
-    server_name: Option<Arc<str>>, "lower case", "Zeek ssl.server_name", "The name the client gave for the server.";
+    server_name: Option<Arc<str>>, "lower case", "Zeek ssl.server_name", "The name the client gave for the server; the certificate's where it gave none.";
     server_name_source: Option<&'static str>, "tls_sni, http_host, …", "", "Where that name stood.";
     server_names: Vec<Arc<str>>, "at most 8", "", "Further names on the same flow, in order.";
     dns_names: Vec<Arc<str>>, "at most 4", "", "Names for which this client was given dst_ip as an answer, valid when the flow began; newest first.";

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::decode::{Detail, protocol};
 use crate::flow::room::allocated;
-use crate::flow::{Acknowledged, End, FlowKey, Gaps, Initiator, NameRoom, State};
-use crate::hint::Hint;
-use crate::observation::{Observation, Sequence};
+use crate::flow::{Acknowledged, End, FlowKey, Gaps, Heard, Initiator, NameRoom, State};
+use crate::hint::{Hint, Ja4};
+use crate::observation::{Observation, Sequence, tcp};
 
 /// Names kept besides the first.
 const FURTHER_NAMES_MAX: usize = 8;
-/// Payloads looked into before a flow counts as nameless.
-const LOOKS_MAX: u8 = 8;
+/// Where a name stood that any other outranks: the server said it, and of many.
+const CERTIFICATE: &str = "tls_cert";
 
 /// Counters of one direction since the last record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct Names {
     pub alpn: Option<Arc<str>>,
     /// Highest TLS version offered.
     pub tls_version: Option<&'static str>,
+    /// Fingerprint of the client hello.
+    pub ja4: Option<Ja4>,
     /// Whether ECH was offered.
     pub ech_offered: Option<bool>,
     /// User-Agent of the first request.
@@ -50,6 +52,16 @@ pub struct Names {
 impl Names {
     fn name(&mut self, name: Option<Arc<str>>, source: &'static str) {
         let Some(name) = name else { return };
+        if self.source == Some(CERTIFICATE) && source != CERTIFICATE {
+            let outranked = self.server_name.replace(Arc::clone(&name));
+            self.source = Some(source);
+            self.further.retain(|other| *other != name);
+            let outranked = outranked.filter(|other| *other != name);
+            if self.further.len() < FURTHER_NAMES_MAX {
+                self.further.splice(..0, outranked);
+            }
+            return;
+        }
         match &self.server_name {
             None => {
                 self.server_name = Some(name);
@@ -78,13 +90,27 @@ impl Names {
                 self.service.get_or_insert("tls");
                 self.name(hello.server_name, "tls_sni");
                 self.alpn = self.alpn.take().or(hello.alpn);
+                // A hello is learned from while it comes: there may be more in it, never less.
                 self.tls_version = self.tls_version.or(hello.version);
-                self.ech_offered = self.ech_offered.or(Some(hello.ech_offered));
+                self.ja4 = self.ja4.or(hello.ja4);
+                self.ech_offered = self.ech_offered.max(Some(hello.ech_offered));
+            }
+            Hint::Certificate(certificate) => {
+                self.service.get_or_insert("tls");
+                for name in certificate.names {
+                    self.name(Some(name), CERTIFICATE);
+                }
             }
             Hint::Http(request) => {
                 self.service.get_or_insert("http");
-                self.name(request.host, "http_host");
+                let source = if request.is_connect { "http_connect" } else { "http_host" };
+                self.name(request.target, source);
+                self.name(request.host, source);
                 self.user_agent = self.user_agent.take().or(request.user_agent);
+            }
+            Hint::Spoken(spoken) => {
+                self.service.get_or_insert(spoken.service);
+                self.name(spoken.name, spoken.service);
             }
         }
     }
@@ -100,7 +126,6 @@ pub struct Entry {
     pub state: State,
     /// Sender of the first packet.
     pub first: End,
-    looks: u8,
     /// Clock at the last packet.
     pub last_clock: i64,
     /// Clock at the first packet since the last record; `i64::MAX` before it.
@@ -127,6 +152,8 @@ pub struct Entry {
     pub hash: u64,
     /// Time of the flow's first packet.
     pub born_ns: i64,
+    /// How far its streams have been listened to.
+    pub heard: Heard,
     /// Names, once there are any.
     pub names: Option<Box<Names>>,
     /// Link layer, DSCP, ICMP and tunnel of the first packet.
@@ -162,7 +189,7 @@ impl Entry {
             detail: None,
             first,
             names: None,
-            looks: 0,
+            heard: Heard::default(),
         }
     }
 
@@ -195,6 +222,11 @@ impl Entry {
         if self.key.ip_proto != protocol::TCP {
             return Acknowledged::default();
         }
+        if observation.tcp_flags & tcp::SYN != 0
+            && let Some(sequence) = sequence
+        {
+            self.heard.begin(from, sequence.number.wrapping_add(1));
+        }
         let acknowledged = self.gaps.observe(observation, sequence);
         self.missed_bytes += u64::from(acknowledged.missed);
         acknowledged
@@ -223,18 +255,22 @@ impl Entry {
         self.part += 1;
     }
 
-    /// Whether another payload is worth a look; counts the looks.
-    pub fn wants_names(&mut self) -> bool {
-        if self.key.ip_proto != protocol::TCP {
-            return false;
-        }
+    /// Whether another payload of an end is worth a look; counts the looks.
+    pub fn wants_names(&mut self, of: End) -> bool {
         // Requests follow one another on one connection; hellos do not.
         let is_http = self.names.as_ref().is_some_and(|names| names.service == Some("http"));
-        if self.looks >= LOOKS_MAX && !is_http {
-            return false;
-        }
-        self.looks = self.looks.saturating_add(1);
-        true
+        self.key.ip_proto == protocol::TCP && self.heard.wants(of, is_http)
+    }
+
+    /// Whether the client has named the server.
+    pub fn is_named(&self) -> bool {
+        let names = self.names.as_ref();
+        names.is_some_and(|names| names.source.is_some_and(|source| source != CERTIFICATE))
+    }
+
+    /// Whether a client hello was seen to its end.
+    pub fn has_hello(&self) -> bool {
+        self.names.as_ref().is_some_and(|names| names.ja4.is_some())
     }
 
     /// Octets that the names take.
@@ -265,7 +301,7 @@ impl Entry {
         let taken = octets + if before == 0 { allocated(size_of::<Names>()) } else { 0 };
         if room.take(taken) {
             change(self.names.get_or_insert_default());
-            room.give_back(taken.saturating_sub(self.name_octets() - before));
+            room.give_back((before + taken).saturating_sub(self.name_octets()));
         }
     }
 }
@@ -277,10 +313,17 @@ fn text_octets(text: Option<&Arc<str>>) -> usize {
 
 /// Octets that a hint may add to the names of a flow: its texts, and the list of further names.
 fn octets_of(hint: &Hint) -> usize {
-    let (name, other) = match hint {
-        Hint::Tls(hello) => (hello.server_name.as_ref(), hello.alpn.as_ref()),
-        Hint::Http(request) => (request.host.as_ref(), request.user_agent.as_ref()),
+    let texts: [Option<&Arc<str>>; 3] = match hint {
+        Hint::Tls(hello) => [hello.server_name.as_ref(), hello.alpn.as_ref(), None],
+        Hint::Http(request) => {
+            [request.target.as_ref(), request.host.as_ref(), request.user_agent.as_ref()]
+        }
+        Hint::Certificate(_) => [None; 3],
+        Hint::Spoken(spoken) => [spoken.name.as_ref(), None, None],
     };
+    let names: &[Arc<str>] =
+        if let Hint::Certificate(certificate) = hint { &certificate.names } else { &[] };
+    let texts = texts.into_iter().flatten().chain(names);
     let list = allocated(FURTHER_NAMES_MAX * size_of::<Arc<str>>());
-    text_octets(name) + text_octets(other) + list
+    texts.map(|text| text_octets(Some(text))).sum::<usize>() + list
 }

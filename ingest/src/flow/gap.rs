@@ -51,6 +51,8 @@ struct Seen {
     hole_end: u32,
     /// Octets missing in it; 0 where there is none.
     missing: u32,
+    /// The number before which the other end has everything.
+    acknowledged: u32,
     known: Known,
 }
 
@@ -62,7 +64,7 @@ const fn ahead(number: u32, from: u32) -> Option<u32> {
 
 impl Seen {
     const fn at(next: u32, known: Known) -> Self {
-        Self { next, hole: 0, hole_end: 0, missing: 0, known }
+        Self { next, hole: 0, hole_end: 0, missing: 0, acknowledged: next, known }
     }
 
     /// Takes note of the octets from `first` to before `next`.
@@ -98,6 +100,9 @@ impl Seen {
 
     /// The other end has everything before `number`; gives how much of it was not seen.
     fn acknowledge(&mut self, number: u32) -> u32 {
+        if ahead(number, self.acknowledged).is_some() {
+            self.acknowledged = number;
+        }
         let mut missed = 0;
         if self.missing > 0
             && let Some(covered) = ahead(number, self.hole)
@@ -120,6 +125,15 @@ impl Gaps {
     /// Whether any acknowledgement could be compared so far.
     pub const fn has_compared(&self) -> bool {
         self.compared
+    }
+
+    /// Before which number the other end has all that `of` has sent, as far as that is known.
+    pub fn acknowledged(&self, of: End) -> Option<u32> {
+        let seen = match of {
+            End::Low => &self.low,
+            End::High => &self.high,
+        };
+        (seen.known != Known::Nothing).then_some(seen.acknowledged)
     }
 
     /// Takes note of a segment; without its numbers nothing is known of its sender any more.

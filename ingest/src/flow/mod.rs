@@ -3,6 +3,7 @@
 mod entry;
 mod fragment;
 mod gap;
+mod heard;
 mod key;
 mod limits;
 mod queue;
@@ -14,6 +15,7 @@ mod wheel;
 pub use entry::{Entry, Names, Side};
 pub use fragment::{FragmentTable, Held, Matched};
 pub use gap::{Acknowledged, Gaps};
+pub use heard::{Heard, Place};
 pub use key::{Endpoint, Ends, FlowKey, host_pair_hash};
 pub use limits::{Limits, Reason};
 pub use room::NameRoom;

@@ -20,7 +20,7 @@ pub struct NameRoom {
 
 impl NameRoom {
     /// Room for the names of as many flows.
-    pub(super) const fn new(flows: usize) -> Self {
+    pub(crate) const fn new(flows: usize) -> Self {
         Self { taken: 0, max: flows.saturating_mul(OCTETS_EACH), refused: 0 }
     }
 

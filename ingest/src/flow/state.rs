@@ -3,7 +3,7 @@
 use crate::observation::tcp;
 
 /// Which end of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum End {
     /// [`crate::flow::FlowKey::low`].
     Low,

@@ -2,20 +2,37 @@
 //!
 //! Bytes from the wire are hostile: every length is checked, every text bounded and escaped once, here.
 
+pub(crate) mod certificate;
+mod cursor;
 pub mod dns;
+mod greeting;
 mod http;
+pub(crate) mod ja4;
+pub(crate) mod pieces;
+mod read;
 mod text;
 mod tls;
 
+pub(crate) use read::Read;
 pub use text::printable;
 
 use crate::hint::Hint;
 
 /// What a TCP payload names, if it begins like something that does.
 pub fn of_tcp(payload: &[u8]) -> Option<Hint> {
-    match payload.first()? {
-        0x16 => tls::client_hello(payload).map(Hint::Tls),
-        b'A'..=b'Z' => http::request(payload).map(Hint::Http),
-        _ => None,
+    of_stream(payload).hint()
+}
+
+/// What the octets of a TCP stream say from where a message may begin.
+pub(crate) fn of_stream(bytes: &[u8]) -> Read {
+    match bytes.first() {
+        None => Read::Maybe,
+        Some(0x16) => tls::read(bytes),
+        Some(0x80..) => greeting::sslv2(bytes),
+        Some(b' '..=b'~') => match http::read(bytes) {
+            Read::Nothing => greeting::read(bytes),
+            read => read,
+        },
+        Some(_) => Read::Nothing,
     }
 }

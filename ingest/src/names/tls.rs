@@ -1,12 +1,19 @@
-//! The TLS client hello (RFC 8446 section 4.1.2; RFC 5246 section 7.4.1.2), as far as it lies in one segment.
+//! TLS handshakes in clear: the client hello (RFC 8446 section 4.1.2; RFC 5246 section 7.4.1.2), in any number of records, and up to TLS 1.2 the
+//! server's certificate (RFC 5246 section 7.4.2).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::hint::ClientHello;
+use crate::hint::{Certificate, ClientHello, Hint};
+use crate::names::certificate;
+use crate::names::cursor::Cursor;
+use crate::names::ja4::Offer;
+use crate::names::read::Read;
 use crate::names::text::{host_name, printable};
 
 mod extension {
     pub(super) const SERVER_NAME: u16 = 0;
+    pub(super) const SIGNATURE_ALGORITHMS: u16 = 13;
     pub(super) const ALPN: u16 = 16;
     pub(super) const SUPPORTED_VERSIONS: u16 = 43;
     /// RFC 9849.
@@ -14,74 +21,159 @@ mod extension {
 }
 
 const RECORD_HANDSHAKE: u8 = 22;
+/// Longest record, with what a cipher may add (RFC 5246 section 6.2.3).
+const RECORD_MAX: usize = (1 << 14) + 2048;
 const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
+const CERTIFICATE: u8 = 11;
 
-/// A cursor that never reads past the end.
-struct Cursor<'a>(&'a [u8]);
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (head, tail) = self.0.split_at_checked(count)?;
-        self.0 = tail;
-        Some(head)
+/// Reads a handshake from where its first record begins.
+pub(crate) fn read(bytes: &[u8]) -> Read {
+    let fits = |place: usize, allowed: fn(u8) -> bool| bytes.get(place).is_none_or(|&o| allowed(o));
+    if !fits(0, |kind| kind == RECORD_HANDSHAKE)
+        || !fits(1, |major| major == 3)
+        || !fits(2, |minor| minor <= 4)
+        || !fits(5, |kind| matches!(kind, CLIENT_HELLO | SERVER_HELLO))
+    {
+        return Read::Nothing;
     }
-
-    fn u8(&mut self) -> Option<u8> {
-        self.take(1)?.first().copied()
+    if let Some(length) = Cursor(bytes.get(3..).unwrap_or_default()).u16()
+        && !(1..=RECORD_MAX).contains(&usize::from(length))
+    {
+        return Read::Nothing;
     }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.take(2)?.first_chunk().map(|pair| u16::from_be_bytes(*pair))
-    }
-
-    /// A vector whose length stands before it in one octet.
-    fn vector8(&mut self) -> Option<&'a [u8]> {
-        let count = self.u8()?;
-        self.take(usize::from(count))
-    }
-
-    /// A vector whose length stands before it in two octets.
-    fn vector16(&mut self) -> Option<&'a [u8]> {
-        let count = self.u16()?;
-        self.take(usize::from(count))
+    let (messages, may_go_on) = handshake(bytes);
+    match messages.first() {
+        None => Read::Maybe,
+        Some(&CLIENT_HELLO) => read_client(&messages, may_go_on, bytes.len()),
+        Some(_) => read_server(&messages, may_go_on, bytes.len()),
     }
 }
 
-/// Reads a client hello from the start of a TCP payload; extensions that were not captured whole are left out.
-pub(crate) fn client_hello(payload: &[u8]) -> Option<ClientHello> {
-    let mut record = Cursor(payload);
-    if record.u8()? != RECORD_HANDSHAKE || record.u8()? != 3 {
+/// The messages of the first handshake records, as far as they are there, and whether more can follow.
+fn handshake(bytes: &[u8]) -> (Cow<'_, [u8]>, bool) {
+    let mut messages: Cow<'_, [u8]> = Cow::Borrowed(&[]);
+    let mut records = Cursor(bytes);
+    while let Some(kind) = records.u8() {
+        if kind != RECORD_HANDSHAKE {
+            return (messages, false);
+        }
+        let Some(length) = records.take(2).and_then(|_| records.u16()) else { break };
+        let content = records.up_to(usize::from(length));
+        if messages.is_empty() {
+            messages = Cow::Borrowed(content);
+        } else {
+            messages.to_mut().extend_from_slice(content);
+        }
+    }
+    (messages, true)
+}
+
+fn read_client(message: &[u8], may_go_on: bool, octets: usize) -> Read {
+    let hint = handshake_hello(message).map(Hint::Tls);
+    let is_whole = Cursor(message.get(1..).unwrap_or_default())
+        .u24()
+        .is_some_and(|length| message.len() >= 4 + length);
+    match hint {
+        hint if !is_whole && may_go_on => Read::Partial(hint),
+        None => Read::Nothing,
+        hint => Read::Whole(hint, octets),
+    }
+}
+
+fn read_server(messages: &[u8], may_go_on: bool, octets: usize) -> Read {
+    let mut names = Vec::new();
+    let mut rest = Cursor(messages);
+    let is_whole = loop {
+        let (Some(kind), Some(length)) = (rest.u8(), rest.u24()) else { break false };
+        let content = rest.up_to(length);
+        let is_there = content.len() == length;
+        match kind {
+            SERVER_HELLO if is_there && is_tls13(content) => break true,
+            SERVER_HELLO if is_there => {}
+            CERTIFICATE => {
+                // The server's own comes first.
+                let mut list = Cursor(content.get(3..).unwrap_or_default());
+                let Some(own) = list.u24() else { break is_there };
+                names = certificate::names(list.up_to(own));
+                break is_there || !list.0.is_empty();
+            }
+            _ => break is_there || kind != SERVER_HELLO,
+        }
+    };
+    let hint = Some(Hint::Certificate(Certificate { names }));
+    if is_whole || !may_go_on { Read::Whole(hint, octets) } else { Read::Partial(hint) }
+}
+
+/// Whether a server hello chooses TLS 1.3: from there on all is hidden.
+fn is_tls13(hello: &[u8]) -> bool {
+    let mut hello = Cursor(hello);
+    let before = hello.take(34).and_then(|_| hello.vector8()).and_then(|_| hello.take(3));
+    let mut extensions = Cursor(before.and_then(|_| hello.vector16()).unwrap_or_default());
+    while let (Some(kind), Some(body)) = (extensions.u16(), extensions.vector16()) {
+        if kind == extension::SUPPORTED_VERSIONS {
+            return body == [3, 4];
+        }
+    }
+    false
+}
+
+/// Reads a client hello from a handshake message, as far as it is there: QUIC has it without records (RFC 9001 section 4).
+pub(crate) fn handshake_hello(message: &[u8]) -> Option<ClientHello> {
+    let mut message = Cursor(message);
+    if message.u8()? != CLIENT_HELLO {
         return None;
     }
-    record.take(3)?;
-    if record.u8()? != CLIENT_HELLO {
-        return None;
-    }
-    record.take(3)?;
-    let legacy_version = record.u16()?;
+    let length = message.u24()?;
+    let is_whole = message.0.len() >= length;
+    message = Cursor(message.up_to(length));
+    let legacy_version = message.u16()?;
     if legacy_version >> 8 != 3 {
         return None;
     }
-    record.take(32)?;
-    record.vector8()?;
-    record.vector16()?;
-    record.vector8()?;
-    let mut hello = ClientHello { version: version_name(legacy_version), ..ClientHello::default() };
+    message.take(32)?;
+    message.vector8()?;
+    let mut offer =
+        Offer { version: legacy_version, suites: message.vector16()?, ..Offer::default() };
+    message.vector8()?;
+    let mut hello = ClientHello::default();
     // No extensions at all is allowed before TLS 1.3.
-    if record.u16().is_some() {
-        while let (Some(kind), Some(body)) = (record.u16(), record.vector16()) {
-            read_extension(kind, body, &mut hello);
+    if message.u16().is_some() {
+        while let (Some(kind), Some(body)) = (message.u16(), message.vector16()) {
+            // Twice is not allowed; what stood first counts, as it does where a hello comes in pieces.
+            if !offer.extensions.contains(&kind) {
+                read_extension(kind, body, (&mut hello, &mut offer));
+            }
+            offer.extensions.push(kind);
         }
     }
+    // An extension that is still to come may offer another version than stands here.
+    let is_known = is_whole || offer.extensions.contains(&extension::SUPPORTED_VERSIONS);
+    let version = version_name(offer.version).or(version_name(legacy_version));
+    hello.version = version.filter(|_| is_known);
+    hello.ja4 = is_whole.then(|| offer.ja4());
     Some(hello)
 }
 
-fn read_extension(kind: u16, body: &[u8], hello: &mut ClientHello) {
+fn read_extension<'a>(
+    kind: u16,
+    body: &'a [u8],
+    (hello, offer): (&mut ClientHello, &mut Offer<'a>),
+) {
     match kind {
-        extension::SERVER_NAME => hello.server_name = server_name(body),
-        extension::ALPN => hello.alpn = first_alpn(body),
+        extension::SERVER_NAME => {
+            hello.server_name = server_name(body);
+            offer.is_named = true;
+        }
+        extension::ALPN => {
+            offer.alpn = first_alpn(body);
+            hello.alpn = Some(offer.alpn).filter(|name| !name.is_empty()).map(printable);
+        }
+        extension::SIGNATURE_ALGORITHMS => {
+            offer.signatures = Cursor(body).vector16().unwrap_or_default();
+        }
         extension::SUPPORTED_VERSIONS => {
-            hello.version = highest_version(body).and_then(version_name).or(hello.version);
+            offer.version = highest_version(body).unwrap_or(offer.version);
         }
         extension::ENCRYPTED_CLIENT_HELLO => hello.ech_offered = true,
         _ => {}
@@ -98,9 +190,9 @@ fn server_name(body: &[u8]) -> Option<Arc<str>> {
     None
 }
 
-fn first_alpn(body: &[u8]) -> Option<Arc<str>> {
-    let mut list = Cursor(Cursor(body).vector16()?);
-    list.vector8().filter(|name| !name.is_empty()).map(printable)
+fn first_alpn(body: &[u8]) -> &[u8] {
+    let list = Cursor(body).vector16().unwrap_or_default();
+    Cursor(list).vector8().unwrap_or_default()
 }
 
 /// The highest version of the list that is none of GREASE's (RFC 8701).
@@ -132,6 +224,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::names::certificate::tests::certificate;
+
+    fn client_hello(bytes: &[u8]) -> Option<ClientHello> {
+        match read(bytes).hint()? {
+            Hint::Tls(hello) => Some(hello),
+            other => panic!("{other:?}"),
+        }
+    }
 
     /// A hello with the given extensions.
     fn hello(extensions: &[(u16, Vec<u8>)]) -> Vec<u8> {
@@ -185,7 +285,62 @@ mod tests {
         let read = client_hello(&payload[..payload.len() - 150]).unwrap();
         assert_eq!(read.server_name.as_deref(), Some("a.example"));
         assert_eq!(client_hello(&payload[..20]), None);
-        assert_eq!(client_hello(b"\x16\x03\x01\x00\x05\x02"), None, "a server hello");
+        assert_eq!(read.ja4, None, "not without its end");
+    }
+
+    /// The messages of a handshake in records of some octets each.
+    fn records(messages: &[u8], octets: usize) -> Vec<u8> {
+        let record = |part: &[u8]| {
+            let length = u16::try_from(part.len()).unwrap().to_be_bytes();
+            [[22, 3, 1].as_slice(), &length, part].concat()
+        };
+        messages.chunks(octets).flat_map(record).collect()
+    }
+
+    #[test]
+    fn records_change_nothing() {
+        let payload = hello(&[sni(b"a.example"), (13, vec![0, 4, 4, 3, 8, 4])]);
+        let whole = client_hello(&payload).unwrap();
+        assert_eq!(whole.ja4.unwrap().to_string(), "t12d010200_0f2cb44170f4_ef95ca21a004");
+        for octets in [1, 5, 60, 1_000] {
+            assert_eq!(client_hello(&records(&payload[5..], octets)).unwrap(), whole);
+        }
+    }
+
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        let [_, length @ ..] = u32::try_from(body.len()).unwrap().to_be_bytes();
+        [[kind].as_slice(), &length, body].concat()
+    }
+
+    fn server(extensions: &[u8], chain: &[Vec<u8>]) -> Vec<u8> {
+        let mut hello = vec![3, 3];
+        hello.extend([9; 32]);
+        hello.extend([0, 0xc0, 0x2f, 0]);
+        hello.extend(u16::try_from(extensions.len()).unwrap().to_be_bytes());
+        hello.extend(extensions);
+        let list: Vec<u8> = chain.iter().flat_map(|one| message(0, one)[1..].to_vec()).collect();
+        let certificates = message(0, &list);
+        [message(SERVER_HELLO, &hello), message(CERTIFICATE, &certificates[1..]), message(14, &[])]
+            .concat()
+    }
+
+    #[test]
+    fn rfc5246_the_first_certificate_names_the_server() {
+        let chain = [certificate("www.test", &["b.test"]), certificate("ca.test", &[])];
+        let flight = server(&[], &chain);
+        let names = vec!["www.test".into(), "b.test".into()];
+        for octets in [70, 16_000] {
+            let bytes = records(&flight, octets);
+            let hint = Some(Hint::Certificate(Certificate { names: names.clone() }));
+            assert_eq!(read(&bytes), Read::Whole(hint, bytes.len()));
+            assert!(matches!(read(&bytes[..200]), Read::Partial(Some(Hint::Certificate(_)))));
+        }
+        let nobody = Some(Hint::Certificate(Certificate::default()));
+        let hidden = records(&server(&[0, 43, 0, 2, 3, 4], &chain), 16_000);
+        assert_eq!(read(&hidden), Read::Whole(nobody.clone(), hidden.len()), "TLS 1.3");
+        let mut resumed = records(&flight[..42], 16_000);
+        resumed.extend([20, 3, 3, 0, 1, 1]);
+        assert_eq!(read(&resumed), Read::Whole(nobody, resumed.len()));
     }
 
     proptest! {

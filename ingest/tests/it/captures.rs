@@ -1,6 +1,6 @@
 //! Real captures, where `OUTFLOW_CAPTURES` names a folder of them: no crash, closed books, the same flows for every number of lanes and any snaplen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use ingest::{IngestArgs, IngestError, Outcome};
 
 use crate::lab::{Lab, Row, number};
 
-fn captures() -> Option<Vec<PathBuf>> {
+pub(crate) fn captures() -> Option<Vec<PathBuf>> {
     let Some(folder) = std::env::var_os("OUTFLOW_CAPTURES") else {
         eprintln!("SKIPPED: OUTFLOW_CAPTURES names no folder of captures");
         return None;
@@ -116,4 +116,69 @@ fn a_snaplen_of_128_changes_no_count() {
         compared += 1;
     }
     assert!(compared > 300, "{compared}");
+}
+
+/// Names of TLS and HTTP by file and unordered ends: those both other tools agree on, and those either saw.
+type Expected = BTreeMap<(String, BTreeSet<String>), [BTreeSet<String>; 2]>;
+
+fn expected(folder: &Path) -> Expected {
+    let text = fs::read_to_string(folder.join("expected_names.csv")).unwrap();
+    let mut expected = Expected::new();
+    for line in text.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let [file, "6", a_ip, a_port, b_ip, b_port, _, tshark, other, _, agreement] = cells[..]
+        else {
+            continue;
+        };
+        let ends = BTreeSet::from([format!("{a_ip} {a_port}"), format!("{b_ip} {b_port}")]);
+        let [both, either] = expected.entry((file.to_owned(), ends)).or_default();
+        if agreement == "both" {
+            both.insert(tshark.to_ascii_lowercase());
+        }
+        either.extend([tshark, other].map(str::to_ascii_lowercase));
+    }
+    expected
+}
+
+#[test]
+fn names_are_those_other_tools_agree_on_and_no_others() {
+    let Some(captures) = captures() else { return };
+    let folder = PathBuf::from(std::env::var_os("OUTFLOW_CAPTURES").unwrap());
+    let expected = expected(&folder);
+    let files: BTreeSet<&str> = expected.keys().map(|(file, _)| file.as_str()).collect();
+    let (mut found, mut strange) = (BTreeMap::new(), Vec::new());
+    for path in captures {
+        let file = path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
+        if !files.contains(file.as_str()) {
+            continue;
+        }
+        for row in run(&path, |_| {}).map(|(_, rows)| rows).unwrap_or_default() {
+            let source = row.get("server_name_source").map_or("", String::as_str);
+            if !matches!(source, "tls_sni" | "http_host") {
+                continue;
+            }
+            let end = |ip: &str, port: &str| format!("{} {}", row[ip], row[port]);
+            let ends = BTreeSet::from([end("src_ip", "src_port"), end("dst_ip", "dst_port")]);
+            let further = row.get("server_names").map_or("", String::as_str);
+            let further = further.trim_matches(['[', ']']).split(", ").map(str::to_owned);
+            let names = further.chain([row["server_name"].clone()]).filter(|name| !name.is_empty());
+            for name in names {
+                // Both other tools end a name where a string of C ends; we keep what was on the wire, a NUL as `\000`.
+                let name = name.split("\\000").next().unwrap_or_default().to_owned();
+                let key = (file.clone(), ends.clone());
+                if !expected.get(&key).is_some_and(|[_, either]| either.contains(&name)) {
+                    strange.push(format!("{key:?}: {name}"));
+                }
+                found.entry(key).or_insert_with(BTreeSet::new).insert(name);
+            }
+        }
+    }
+    let agreed = expected.iter().flat_map(|(key, [both, _])| both.iter().map(move |it| (key, it)));
+    let missing: Vec<_> = agreed
+        .clone()
+        .filter(|(key, name)| !found.get(*key).is_some_and(|names| names.contains(*name)))
+        .collect();
+    assert!(missing.is_empty(), "{} of {}: {missing:#?}", missing.len(), agreed.count());
+    assert!(strange.is_empty(), "names nobody else saw: {strange:#?}");
+    eprintln!("{} agreed names found", agreed.count());
 }

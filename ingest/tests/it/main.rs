@@ -13,6 +13,7 @@ mod balance;
 mod captures;
 mod config;
 mod corpus;
+mod cuts;
 mod damage;
 mod deploy;
 mod doctor;
