@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub enum Hint {
     /// A TLS client hello.
     Tls(ClientHello),
+    /// The client hello of a QUIC handshake.
+    Quic(ClientHello),
     /// An HTTP/1 request.
     Http(Request),
 }

@@ -13,9 +13,11 @@ use crate::flow::{
     Arrival, FlowTable, FragmentTable, Held, Limits, Matched, Observed, Open, TICK_NS,
 };
 use crate::frame::Frame;
+use crate::hint::Hint;
 use crate::ledger::{IntervalEnd, Tally, Totals};
 use crate::names;
 use crate::observation::{Observation, Sequence};
+use crate::quics::Quics;
 use crate::record::RowStyle;
 use crate::watch::Watch;
 
@@ -74,6 +76,7 @@ pub struct Lane<O> {
     table: FlowTable,
     fragments: FragmentTable,
     dialogue: Dialogue,
+    quics: Quics,
     tally: Tally,
     interval: Option<i64>,
     interface: Arc<str>,
@@ -103,6 +106,7 @@ impl<O: Outbox> Lane<O> {
             table: FlowTable::new(limits, seed),
             fragments: FragmentTable::default(),
             dialogue: Dialogue::new(Arc::clone(&style.sensor)),
+            quics: Quics::default(),
             tally: Tally::default(),
             interval: None,
             interface: interface.unwrap_or_else(|| Arc::from("")),
@@ -182,6 +186,7 @@ impl<O: Outbox> Lane<O> {
             }
             self.table.sweep(ts_ns, &mut self.desk);
             self.dialogue.sweep(ts_ns, &mut self.desk.draft.dns);
+            self.quics.sweep(ts_ns);
             self.fragments.sweep(ts_ns, &mut self.released);
             self.next_tick = (ts_ns / TICK_NS + 1).saturating_mul(TICK_NS);
             self.clock = ts_ns;
@@ -202,6 +207,7 @@ impl<O: Outbox> Lane<O> {
         self.fragments.flush(&mut self.released);
         self.count_released();
         self.dialogue.flush(&mut self.desk.draft.dns);
+        self.quics.forget();
         self.table.flush(&mut self.desk);
     }
 
@@ -258,7 +264,8 @@ impl<O: Outbox> Lane<O> {
             }
             if observation.payload_at != 0 {
                 let speech = Speech { frame: block.frame(at), observation, clock: *clock };
-                listen(observed, &speech, &mut self.dialogue, &mut self.desk.draft);
+                let ears = (&mut self.dialogue, &mut self.quics);
+                listen(observed, &speech, ears, &mut self.desk.draft);
             }
         }
         group.clear();
@@ -280,7 +287,8 @@ impl<O: Outbox> Lane<O> {
             && observation.ts_ns == frame.ts_ns
         {
             let speech = Speech { frame: *frame, observation, clock: self.clock };
-            listen(observed, &speech, &mut self.dialogue, &mut self.desk.draft);
+            let ears = (&mut self.dialogue, &mut self.quics);
+            listen(observed, &speech, ears, &mut self.desk.draft);
         }
     }
 
@@ -300,7 +308,7 @@ impl<O: Outbox> Lane<O> {
                 flow_evictions: self.table.evictions(),
                 fragments_unmatched: self.fragments.unmatched(),
                 dns_evictions: self.dialogue.evictions(),
-                names_refused: self.table.names_refused(),
+                names_refused: self.table.names_refused() + self.quics.refused(),
             },
             interface: Arc::clone(&self.interface),
             watch,
@@ -347,7 +355,7 @@ struct Speech<'a> {
 fn listen(
     observed: Observed<'_>,
     speech: &Speech<'_>,
-    dialogue: &mut Dialogue,
+    (dialogue, quics): (&mut Dialogue, &mut Quics),
     draft: &mut Delivery,
 ) {
     let Observed { entry, room, .. } = observed;
@@ -367,6 +375,13 @@ fn listen(
         let flow_id = key.flow_id(entry.born_ns);
         let seen = Seen { key: *key, flow_id, from, to, ts_ns: frame.ts_ns };
         draft.resolved.extend(dialogue.hear(&message, &seen, *clock, &mut draft.dns));
+    } else if key.ip_proto == protocol::UDP {
+        if names::quic::looks_like(payload)
+            && entry.wants_names()
+            && let Some(hello) = quics.hear((*key, entry.born_ns), payload, *clock)
+        {
+            entry.learn(Hint::Quic(hello), room);
+        }
     } else if entry.wants_names()
         && let Some(hint) = names::of_tcp(payload)
     {

@@ -30,6 +30,7 @@ pub mod observation;
 pub mod outcome;
 mod outfit;
 mod pipeline;
+mod quics;
 pub mod record;
 mod resolution;
 

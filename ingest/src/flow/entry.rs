@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::decode::{Detail, protocol};
 use crate::flow::room::allocated;
 use crate::flow::{Acknowledged, End, FlowKey, Gaps, Initiator, NameRoom, State};
-use crate::hint::Hint;
+use crate::hint::{ClientHello, Hint};
 use crate::observation::{Observation, Sequence};
 
 /// Names kept besides the first.
@@ -71,16 +71,19 @@ impl Names {
         list + texts.chain(&self.further).map(|text| text_octets(Some(text))).sum::<usize>()
     }
 
+    fn greet(&mut self, hello: ClientHello, service: &'static str, source: &'static str) {
+        self.service.get_or_insert(service);
+        self.name(hello.server_name, source);
+        self.alpn = self.alpn.take().or(hello.alpn);
+        self.tls_version = self.tls_version.or(hello.version);
+        self.ech_offered = self.ech_offered.or(Some(hello.ech_offered));
+    }
+
     /// Takes in what a payload said.
     pub fn learn(&mut self, hint: Hint) {
         match hint {
-            Hint::Tls(hello) => {
-                self.service.get_or_insert("tls");
-                self.name(hello.server_name, "tls_sni");
-                self.alpn = self.alpn.take().or(hello.alpn);
-                self.tls_version = self.tls_version.or(hello.version);
-                self.ech_offered = self.ech_offered.or(Some(hello.ech_offered));
-            }
+            Hint::Tls(hello) => self.greet(hello, "tls", "tls_sni"),
+            Hint::Quic(hello) => self.greet(hello, "quic", "quic_sni"),
             Hint::Http(request) => {
                 self.service.get_or_insert("http");
                 self.name(request.host, "http_host");
@@ -225,12 +228,9 @@ impl Entry {
 
     /// Whether another payload is worth a look; counts the looks.
     pub fn wants_names(&mut self) -> bool {
-        if self.key.ip_proto != protocol::TCP {
-            return false;
-        }
         // Requests follow one another on one connection; hellos do not.
-        let is_http = self.names.as_ref().is_some_and(|names| names.service == Some("http"));
-        if self.looks >= LOOKS_MAX && !is_http {
+        let service = self.names.as_ref().and_then(|names| names.service);
+        if service == Some("quic") || (self.looks >= LOOKS_MAX && service != Some("http")) {
             return false;
         }
         self.looks = self.looks.saturating_add(1);
@@ -278,7 +278,7 @@ fn text_octets(text: Option<&Arc<str>>) -> usize {
 /// Octets that a hint may add to the names of a flow: its texts, and the list of further names.
 fn octets_of(hint: &Hint) -> usize {
     let (name, other) = match hint {
-        Hint::Tls(hello) => (hello.server_name.as_ref(), hello.alpn.as_ref()),
+        Hint::Tls(hello) | Hint::Quic(hello) => (hello.server_name.as_ref(), hello.alpn.as_ref()),
         Hint::Http(request) => (request.host.as_ref(), request.user_agent.as_ref()),
     };
     let list = allocated(FURTHER_NAMES_MAX * size_of::<Arc<str>>());

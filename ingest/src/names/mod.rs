@@ -5,6 +5,8 @@
 pub mod dns;
 mod http;
 mod pieces;
+pub mod quic;
+mod reader;
 mod text;
 mod tls;
 
