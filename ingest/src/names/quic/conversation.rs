@@ -66,6 +66,8 @@ pub struct Conversation {
     /// What the server wants to be called since its Retry.
     retried: Option<Id>,
     hello: Pieces,
+    /// Where it begins.
+    from: usize,
     greeting: Option<Greeting>,
     is_over: bool,
     tries: u8,
@@ -152,8 +154,18 @@ impl Conversation {
     fn hear(&mut self, frames: &[u8], set: FrameSet, greeting: Greeting) {
         self.greeting = Some(greeting);
         for (offset, piece) in pieces(frames, set) {
+            // Google's client says hello again behind its first, on the same stream, when the server has rejected that.
+            if offset > self.from
+                && greeting == Greeting::Chlo
+                && piece.starts_with(b"CHLO")
+                && self.hello.beginning().is_empty()
+            {
+                (self.from, self.hello) = (offset, Pieces::default());
+            }
             // What lies beyond the bound is not needed to know the hello's beginning.
-            self.hello.add(offset, piece);
+            if let Some(offset) = offset.checked_sub(self.from) {
+                self.hello.add(offset, piece);
+            }
         }
     }
 
@@ -298,6 +310,19 @@ mod tests {
         assert!(is_more(&talk.take(&initial(QuicVersion::V1, IDS, SERVER_ID, &[(0, most)]))));
         let last = (0..20).map(|_| talk.take(&foreign)).find(|outcome| !is_more(outcome));
         assert_eq!(name_of(&last.unwrap()), Some("kept.example"));
+    }
+
+    #[test]
+    fn a_second_hello_of_googles_names_too() {
+        let mut rng = Rng::of(1, "second", "test");
+        let hello = chlo(Some("again.example"), 40, &mut rng);
+        let (first, second) = hello.split_at(60);
+        let pieces: [(usize, &[u8]); 2] = [(1_024, first), (1_084, second)];
+        for version in [QuicVersion::Q046, QuicVersion::Q043] {
+            let packet = clear(version, SERVER_ID, &frames(&pieces, stream), &mut rng);
+            let outcome = Conversation::default().take(&packet);
+            assert_eq!(name_of(&outcome), Some("again.example"), "{version:?}");
+        }
     }
 
     #[test]

@@ -9,28 +9,30 @@ pub(crate) type Piece<'a> = (usize, &'a [u8]);
 /// The stream that Google's handshake goes over.
 const GOOGLE_CRYPTO_STREAM: u64 = 1;
 
+/// Of a frame that carries none of it.
+const NOTHING: Piece<'static> = (0, &[]);
+
 /// Pieces of the hello, up to a frame that has no place in an Initial.
 pub(crate) fn pieces(octets: &[u8], set: FrameSet) -> impl Iterator<Item = Piece<'_>> {
     let mut reader = Reader(octets);
-    std::iter::from_fn(move || {
-        loop {
-            let kind = reader.u8()?;
-            let piece = match set {
-                _ if kind == 0 => None,
-                FrameSet::Ietf => ietf(kind, &mut reader)?,
-                FrameSet::Google { number_octets } => google(kind, number_octets, &mut reader)?,
-            };
-            if piece.is_some() {
-                return piece;
-            }
+    let frames = std::iter::from_fn(move || {
+        // Padding.
+        while reader.0.first() == Some(&0) {
+            reader.u8()?;
         }
-    })
+        let kind = reader.u8()?;
+        match set {
+            FrameSet::Ietf => ietf(kind, &mut reader),
+            FrameSet::Google { number_octets } => google(kind, number_octets, &mut reader),
+        }
+    });
+    frames.filter(|(_, piece)| !piece.is_empty())
 }
 
 /// What RFC 9000 section 12.4 allows in an Initial.
-fn ietf<'a>(kind: u8, reader: &mut Reader<'a>) -> Option<Option<Piece<'a>>> {
+fn ietf<'a>(kind: u8, reader: &mut Reader<'a>) -> Option<Piece<'a>> {
     match kind {
-        1 => Some(None),
+        1 => Some(NOTHING),
         2 | 3 => {
             reader.varint()?;
             reader.varint()?;
@@ -44,9 +46,9 @@ fn ietf<'a>(kind: u8, reader: &mut Reader<'a>) -> Option<Option<Piece<'a>>> {
             for _ in 0..if kind == 3 { 3 } else { 0 } {
                 reader.varint()?;
             }
-            Some(None)
+            Some(NOTHING)
         }
-        6 => crypto(reader).map(Some),
+        6 => crypto(reader),
         _ => None,
     }
 }
@@ -56,25 +58,21 @@ fn crypto<'a>(reader: &mut Reader<'a>) -> Option<Piece<'a>> {
     Some((offset, reader.take(count)?))
 }
 
-fn google<'a>(
-    kind: u8,
-    number_octets: usize,
-    reader: &mut Reader<'a>,
-) -> Option<Option<Piece<'a>>> {
+fn google<'a>(kind: u8, number_octets: usize, reader: &mut Reader<'a>) -> Option<Piece<'a>> {
     match kind {
         0x80.. => stream(kind, reader),
-        0x40..=0x7f => acknowledgement(kind, reader).map(|()| None),
+        0x40..=0x7f => acknowledgement(kind, reader).map(|()| NOTHING),
         // STOP_WAITING.
-        6 => reader.take(number_octets).map(|_| None),
+        6 => reader.take(number_octets).map(|_| NOTHING),
         // PING.
-        7 => Some(None),
-        8 => crypto(reader).map(Some),
+        7 => Some(NOTHING),
+        8 => crypto(reader),
         _ => None,
     }
 }
 
 /// `1fdooossB`: whether it has a length, the octets of its offset and of its number.
-fn stream<'a>(kind: u8, reader: &mut Reader<'a>) -> Option<Option<Piece<'a>>> {
+fn stream<'a>(kind: u8, reader: &mut Reader<'a>) -> Option<Piece<'a>> {
     let stream = reader.number(usize::from(kind & 3) + 1)?;
     let offset = match usize::from(kind >> 2 & 7) {
         0 => 0,
@@ -82,7 +80,7 @@ fn stream<'a>(kind: u8, reader: &mut Reader<'a>) -> Option<Option<Piece<'a>>> {
     };
     let count = if kind & 0x20 == 0 { reader.0.len() } else { reader.size(2)? };
     let data = reader.take(count)?;
-    Some((stream == GOOGLE_CRYPTO_STREAM).then_some((offset, data)))
+    Some(if stream == GOOGLE_CRYPTO_STREAM { (offset, data) } else { NOTHING })
 }
 
 /// `01nullmmB`: whether there are several blocks, the octets of the largest number and of a block's length.

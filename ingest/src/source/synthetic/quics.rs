@@ -221,7 +221,8 @@ impl Plan {
                 let hello = hello(version, named.as_deref(), &mut rng);
                 sealed(version, &hello, is_wild, &mut rng)
             } else {
-                let padding = 600 + below(&mut rng, 500);
+                // All of it in one frame, as clients have it, unless it is to be cut.
+                let padding = 300 + below(&mut rng, 300);
                 let hello = chlo(named.as_deref(), padding, &mut rng);
                 google(version, &hello, is_wild, &mut rng)
             };
