@@ -19,8 +19,9 @@ use ingest::decode::decode;
 use ingest::flow::{Arrival, Endpoint, Ends, Entry, Export, FlowKey, FlowTable, Limits, Reason};
 use ingest::frame::{Frame, LinkType};
 use ingest::names;
+use ingest::names::quic::{Conversation, Outcome};
 use ingest::observation::Observation;
-use ingest::source::synthetic::{Bulk, Plan, Version};
+use ingest::source::synthetic::{Bulk, Plan, QuicVersion, Version};
 use ingest::source::{FileSource, Pool, Tagger};
 
 const SEED: u64 = 7;
@@ -224,6 +225,25 @@ fn reading_names(c: &mut Criterion) {
     group.bench_function("none", |b| {
         b.iter(|| {
             nameless.iter().filter(|bytes| names::of_tcp(black_box(bytes)).is_some()).count()
+        });
+    });
+    // Each in a conversation of its own: keys made, opened, and read where the hello is whole.
+    let initials = payloads(&Plan::quic(SEED, QuicVersion::V1, 500, false), names::quic::begins);
+    group.throughput(Throughput::Elements(initials.len() as u64));
+    group.bench_function("quic", |b| {
+        b.iter(|| {
+            let outcomes =
+                initials.iter().map(|initial| Conversation::default().take(black_box(initial)));
+            outcomes.filter(|outcome| matches!(outcome, Outcome::Hello(_))).count()
+        });
+    });
+    let nameless = payloads(&Plan::quic(SEED, QuicVersion::V1, 500, false), |payload| {
+        !names::quic::looks_like(payload)
+    });
+    group.throughput(Throughput::Elements(nameless.len() as u64));
+    group.bench_function("not quic", |b| {
+        b.iter(|| {
+            nameless.iter().filter(|datagram| names::quic::looks_like(black_box(datagram))).count()
         });
     });
     let messages = payloads(&Plan::national_day(SEED), |payload| {

@@ -49,7 +49,7 @@ pub(crate) fn names(payload: &[u8]) {
         assert!(text.bytes().all(|octet| (b' '..=b'~').contains(&octet)), "{text:?}");
     };
     match of_tcp(payload) {
-        Some(Hint::Tls(hello)) => {
+        Some(Hint::Tls(hello) | Hint::Quic(hello)) => {
             hello.server_name.iter().chain(&hello.alpn).for_each(|text| check(text));
         }
         Some(Hint::Certificate(certificate)) => {

@@ -12,6 +12,8 @@ pub enum Hint {
     Tls(ClientHello),
     /// A TLS server's certificate.
     Certificate(Certificate),
+    /// The client hello of a QUIC handshake.
+    Quic(ClientHello),
     /// An HTTP/1 request.
     Http(Request),
     /// Another protocol, known by how it begins.

@@ -13,10 +13,12 @@ use crate::flow::{
     Arrival, End, FlowTable, FragmentTable, Held, Limits, Matched, Observed, Open, TICK_NS,
 };
 use crate::frame::Frame;
+use crate::hint::Hint;
 use crate::ledger::{IntervalEnd, Tally, Totals};
 use crate::listening::{Ear, Segment};
 use crate::names;
 use crate::observation::{Observation, Sequence, tcp};
+use crate::quics::Quics;
 use crate::record::RowStyle;
 use crate::watch::Watch;
 
@@ -75,6 +77,7 @@ pub struct Lane<O> {
     table: FlowTable,
     fragments: FragmentTable,
     dialogue: Dialogue,
+    quics: Quics,
     tally: Tally,
     interval: Option<i64>,
     interface: Arc<str>,
@@ -104,6 +107,7 @@ impl<O: Outbox> Lane<O> {
             table: FlowTable::new(limits, seed),
             fragments: FragmentTable::default(),
             dialogue: Dialogue::new(Arc::clone(&style.sensor)),
+            quics: Quics::default(),
             tally: Tally::default(),
             interval: None,
             interface: interface.unwrap_or_else(|| Arc::from("")),
@@ -183,6 +187,7 @@ impl<O: Outbox> Lane<O> {
             }
             self.table.sweep(ts_ns, &mut self.desk);
             self.dialogue.sweep(ts_ns, &mut self.desk.draft.dns);
+            self.quics.sweep(ts_ns);
             self.fragments.sweep(ts_ns, &mut self.released);
             self.desk.handshakes.sweep(ts_ns);
             self.next_tick = (ts_ns / TICK_NS + 1).saturating_mul(TICK_NS);
@@ -204,6 +209,7 @@ impl<O: Outbox> Lane<O> {
         self.fragments.flush(&mut self.released);
         self.count_released();
         self.dialogue.flush(&mut self.desk.draft.dns);
+        self.quics.forget();
         self.table.flush(&mut self.desk);
     }
 
@@ -261,7 +267,8 @@ impl<O: Outbox> Lane<O> {
             if observation.payload_at != 0 {
                 let (frame, sequence) = (block.frame(at), *sequence);
                 let speech = Speech { frame, observation, clock: *clock, sequence };
-                listen(observed, &speech, &mut self.dialogue, &mut self.desk);
+                let ears = (&mut self.dialogue, &mut self.quics);
+                listen(observed, &speech, ears, &mut self.desk);
             }
         }
         group.clear();
@@ -283,7 +290,8 @@ impl<O: Outbox> Lane<O> {
             && observation.ts_ns == frame.ts_ns
         {
             let speech = Speech { frame: *frame, observation, clock: self.clock, sequence: None };
-            listen(observed, &speech, &mut self.dialogue, &mut self.desk);
+            let ears = (&mut self.dialogue, &mut self.quics);
+            listen(observed, &speech, ears, &mut self.desk);
         }
     }
 
@@ -303,7 +311,9 @@ impl<O: Outbox> Lane<O> {
                 flow_evictions: self.table.evictions(),
                 fragments_unmatched: self.fragments.unmatched(),
                 dns_evictions: self.dialogue.evictions(),
-                names_refused: self.table.names_refused() + self.desk.handshakes.refused(),
+                names_refused: self.table.names_refused()
+                    + self.desk.handshakes.refused()
+                    + self.quics.refused(),
             },
             interface: Arc::clone(&self.interface),
             watch,
@@ -351,7 +361,7 @@ struct Speech<'a> {
 fn listen<O>(
     observed: Observed<'_>,
     speech: &Speech<'_>,
-    dialogue: &mut Dialogue,
+    (dialogue, quics): (&mut Dialogue, &mut Quics),
     desk: &mut Desk<O>,
 ) {
     let Observed { entry, room, .. } = observed;
@@ -382,5 +392,11 @@ fn listen<O>(
             from: End::sender(observation.has(Observation::FORWARD)),
             clock: *clock,
         });
+    } else if key.ip_proto == protocol::UDP
+        && names::quic::looks_like(payload)
+        && entry.wants_names(End::sender(observation.has(Observation::FORWARD)))
+        && let Some(hello) = quics.hear((*key, entry.born_ns), payload, *clock)
+    {
+        entry.learn(Hint::Quic(hello), room);
     }
 }

@@ -32,6 +32,7 @@ pub mod observation;
 pub mod outcome;
 mod outfit;
 mod pipeline;
+mod quics;
 pub mod record;
 mod resolution;
 

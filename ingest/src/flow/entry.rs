@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::decode::{Detail, protocol};
 use crate::flow::room::allocated;
 use crate::flow::{Acknowledged, End, FlowKey, Gaps, Heard, Initiator, NameRoom, State};
-use crate::hint::{Hint, Ja4};
+use crate::hint::{ClientHello, Hint, Ja4};
 use crate::observation::{Observation, Sequence, tcp};
 
 /// Names kept besides the first.
@@ -83,17 +83,23 @@ impl Names {
         list + texts.chain(&self.further).map(|text| text_octets(Some(text))).sum::<usize>()
     }
 
+    fn greet(&mut self, hello: ClientHello, service: &'static str, source: &'static str) {
+        self.service.get_or_insert(service);
+        self.name(hello.server_name, source);
+        self.alpn = self.alpn.take().or(hello.alpn);
+        // A hello is learned from while it comes: there may be more in it, never less.
+        self.tls_version = self.tls_version.or(hello.version);
+        self.ja4 = self.ja4.or(hello.ja4);
+        self.ech_offered = self.ech_offered.max(Some(hello.ech_offered));
+    }
+
     /// Takes in what a payload said.
     pub fn learn(&mut self, hint: Hint) {
         match hint {
-            Hint::Tls(hello) => {
-                self.service.get_or_insert("tls");
-                self.name(hello.server_name, "tls_sni");
-                self.alpn = self.alpn.take().or(hello.alpn);
-                // A hello is learned from while it comes: there may be more in it, never less.
-                self.tls_version = self.tls_version.or(hello.version);
-                self.ja4 = self.ja4.or(hello.ja4);
-                self.ech_offered = self.ech_offered.max(Some(hello.ech_offered));
+            Hint::Tls(hello) => self.greet(hello, "tls", "tls_sni"),
+            Hint::Quic(mut hello) => {
+                hello.ja4 = hello.ja4.map(|ja4| ja4.over(b'q'));
+                self.greet(hello, "quic", "quic_sni");
             }
             Hint::Certificate(certificate) => {
                 self.service.get_or_insert("tls");
@@ -258,8 +264,8 @@ impl Entry {
     /// Whether another payload of an end is worth a look; counts the looks.
     pub fn wants_names(&mut self, of: End) -> bool {
         // Requests follow one another on one connection; hellos do not.
-        let is_http = self.names.as_ref().is_some_and(|names| names.service == Some("http"));
-        self.key.ip_proto == protocol::TCP && self.heard.wants(of, is_http)
+        let service = self.names.as_ref().and_then(|names| names.service);
+        service != Some("quic") && self.heard.wants(of, service == Some("http"))
     }
 
     /// Whether the client has named the server.
@@ -314,7 +320,9 @@ fn text_octets(text: Option<&Arc<str>>) -> usize {
 /// Octets that a hint may add to the names of a flow: its texts, and the list of further names.
 fn octets_of(hint: &Hint) -> usize {
     let texts: [Option<&Arc<str>>; 3] = match hint {
-        Hint::Tls(hello) => [hello.server_name.as_ref(), hello.alpn.as_ref(), None],
+        Hint::Tls(hello) | Hint::Quic(hello) => {
+            [hello.server_name.as_ref(), hello.alpn.as_ref(), None]
+        }
         Hint::Http(request) => {
             [request.target.as_ref(), request.host.as_ref(), request.user_agent.as_ref()]
         }

@@ -9,6 +9,7 @@ mod greeting;
 mod http;
 pub(crate) mod ja4;
 pub(crate) mod pieces;
+pub mod quic;
 mod read;
 mod text;
 mod tls;

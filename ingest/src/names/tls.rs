@@ -118,6 +118,12 @@ fn is_tls13(hello: &[u8]) -> bool {
     false
 }
 
+/// Octets of the handshake message that a stream begins with, head included.
+pub(crate) fn handshake_octets(stream: &[u8]) -> Option<usize> {
+    let [_, high, middle, low, ..] = *stream else { return None };
+    usize::try_from(u32::from_be_bytes([0, high, middle, low])).ok().map(|octets| 4 + octets)
+}
+
 /// Reads a client hello from a handshake message, as far as it is there: QUIC has it without records (RFC 9001 section 4).
 pub(crate) fn handshake_hello(message: &[u8]) -> Option<ClientHello> {
     let mut message = Cursor(message);

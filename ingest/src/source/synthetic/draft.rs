@@ -134,11 +134,11 @@ impl Draft {
         }
     }
 
-    /// Marks the flow on `path` as one whose TLS hello shows `name`.
-    pub(crate) fn named(&mut self, path: &Path, name: &str) {
+    /// Marks the flow on `path` as one that shows `name`, there.
+    pub(crate) fn named(&mut self, path: &Path, name: &str, source: &'static str) {
         if let Some(flow) = self.flows.get_mut(path.flow) {
             flow.server_name = Some(name.trim_end_matches('.').to_ascii_lowercase());
-            flow.server_name_source = Some("tls_sni");
+            flow.server_name_source = Some(source);
         }
     }
 

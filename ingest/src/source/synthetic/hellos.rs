@@ -20,7 +20,7 @@ const PROTOCOLS: [&[&str]; 5] =
     [&["h2", "http/1.1"], &["http/1.1"], &[], &["spdy/3.1", "http/1.1"], &["x-unheard-of"]];
 
 /// A name of one to six labels, now and then of 63 letters a label.
-fn name(rng: &mut Rng) -> String {
+pub(crate) fn name(rng: &mut Rng) -> String {
     let mut labels = Vec::new();
     for _ in 0..=rng.below(4) {
         let length = if rng.below(20) == 0 { 63 } else { 1 + rng.below(14) };
@@ -64,7 +64,7 @@ impl Plan {
             let path = draft.open(opening);
             let named = (version != Version::Ssl30 && index % 50 != 49).then(|| name(&mut rng));
             if let Some(name) = &named {
-                draft.named(&path, name);
+                draft.named(&path, name, "tls_sni");
             }
             let start_ns = DAY_START_NS + i64::from(index) * SECOND;
             let record = hello(version, named.as_deref(), &mut rng).record(&mut rng);
