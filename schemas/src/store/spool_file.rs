@@ -15,7 +15,7 @@ use crate::column::Table;
 use crate::store::StoreError;
 use crate::store::spool::{HEAD, Head, Header, MARK, SECTIONS, digest};
 
-const HEADER_BYTES_MAX: usize = 1 << 10;
+const HEADER_BYTES_MAX: usize = 1 << 14;
 /// Bytes looked through at a time for the next mark.
 const WINDOW: usize = 1 << 20;
 
@@ -216,7 +216,7 @@ mod tests {
     }
 
     fn header() -> Header {
-        Header { sensor: "tap-1".into(), boot: "00ab".into(), seq: 7 }
+        Header { sensor: "tap-1".into(), boot: "00ab".into(), seq: 7, privacy: None }
     }
 
     /// A file of groups with 1, 2, 3 … questions, and where each group ends.
