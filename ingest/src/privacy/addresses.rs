@@ -99,17 +99,18 @@ impl Veil {
 
     /// A device's address: its maker stays, its number does not. One that no maker gave names nobody but the device: it goes.
     pub(crate) fn mac(&self, mac: Mac) -> Option<Mac> {
-        let [a, b, c, x, y, z] = mac.0;
-        let oui = [a, b, c];
-        if a & GROUP_OR_LOCAL != 0 {
+        let (oui, number) = (*mac.0.first_chunk::<3>()?, *mac.0.last_chunk::<3>()?);
+        if mac.0.first()? & GROUP_OR_LOCAL != 0 {
             return None;
         }
-        let [x, y, z] = match self.profile {
-            _ if oui == IANA_OUI => [x, y, z],
-            Profile::Pseudonymise => self.device(oui, [x, y, z]),
+        let hidden = match self.profile {
+            _ if oui == IANA_OUI => number,
+            Profile::Pseudonymise => self.device(oui, number),
             _ => [0; 3],
         };
-        Some(Mac([a, b, c, x, y, z]))
+        let mut mac = [0; 6];
+        mac.iter_mut().zip(oui.into_iter().chain(hidden)).for_each(|(to, from)| *to = from);
+        Some(Mac(mac))
     }
 
     /// Another number for a maker's device, one for each: a Feistel network over its 24 bits.

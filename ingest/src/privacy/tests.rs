@@ -57,7 +57,7 @@ fn published_vectors_of_both_families() {
 
 #[test]
 fn a_key_in_either_form_and_its_id() {
-    let hex: String = SAMPLE_KEY.iter().map(|octet| format!("{octet:02X}")).collect();
+    let hex = schemas::store::manifest::hex(&SAMPLE_KEY).to_uppercase();
     let (raw, text) = (Key::parse(&SAMPLE_KEY).unwrap(), Key::parse(hex.as_bytes()).unwrap());
     let line = Key::parse(format!("{hex}\n").as_bytes()).unwrap();
     assert!(raw.id() == text.id() && raw.id() == line.id() && raw.id().len() == 16);

@@ -25,6 +25,7 @@ mod gaps;
 mod guard;
 mod lab;
 mod live;
+mod privacy;
 mod refuse;
 mod scenario;
 mod volume;
