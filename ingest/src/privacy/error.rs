@@ -5,17 +5,14 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::privacy::profile::Profile;
-
 /// A profile that cannot be kept to.
 #[derive(Debug, Error)]
 pub enum PrivacyError {
     /// Nobody to protect.
     #[error(
-        "--privacy {} protects the addresses of your own networks, and none are named; add --inside 10.0.0.0/8,…",
-        .0.word()
+        "--privacy {0} protects the addresses of your own networks, and none are named; add --inside 10.0.0.0/8,…"
     )]
-    NobodyInside(Profile),
+    NobodyInside(&'static str),
     /// Pseudonyms without a key.
     #[error(
         "--privacy pseudonymise needs a key; make one with (umask 077; head -c 32 /dev/urandom > FILE) and add --privacy-key FILE"

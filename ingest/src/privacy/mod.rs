@@ -51,7 +51,7 @@ impl Privacy {
         let asked = &args.privacy;
         asked.check()?;
         if asked.profile() != Profile::None && args.inside.is_empty() {
-            return Err(PrivacyError::NobodyInside(asked.profile()));
+            return Err(PrivacyError::NobodyInside(asked.profile().word()));
         }
         let key = asked.key(Some(&args.store))?;
         let key_id = key.as_ref().map(Key::id);

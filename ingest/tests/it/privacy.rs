@@ -374,7 +374,7 @@ fn files_and_manifest_say_what_was_done() {
         (Profile::Truncate, "truncation"),
         (Profile::Pseudonymise, "prefix-preserving pseudonymization"),
     ] {
-        let store = Store::open(&day.store(profile, 1)).unwrap();
+        let store = Store::open(day.store(profile, 1)).unwrap();
         let [entry] = &store.entries().unwrap()[..] else { panic!("one publication") };
         let stated = entry.privacy.as_ref().unwrap();
         assert_eq!((stated.profile.as_str(), stated.techniques.len()), (profile.word(), 0));
@@ -391,7 +391,7 @@ fn files_and_manifest_say_what_was_done() {
         }
     }
     assert_eq!(ids.len(), 1, "a key has one id");
-    let clear = Store::open(&day.store(Profile::None, 1)).unwrap();
+    let clear = Store::open(day.store(Profile::None, 1)).unwrap();
     let [entry] = &clear.entries().unwrap()[..] else { panic!("one publication") };
     assert_eq!(entry.privacy, None);
     assert_eq!(stated_in(&clear.root().join(&entry.files[0].path)), None);
@@ -414,7 +414,7 @@ fn a_profile_that_cannot_be_kept_is_refused() {
         error.to_string()
     };
     let has = |text: &str, words: &[&str]| {
-        assert!(words.iter().all(|word| text.contains(word)), "{text}")
+        assert!(words.iter().all(|word| text.contains(word)), "{text}");
     };
     has(&refused(&|args| args.inside.clear()), &["--privacy pseudonymise", "--inside"]);
     has(&refused(&|args| args.privacy.privacy_key = None), &["--privacy-key", "umask"]);
@@ -433,7 +433,7 @@ fn a_profile_that_cannot_be_kept_is_refused() {
     fs::copy(&day.key, &inner).unwrap();
     has(
         &refused(&|args| {
-            (args.store, args.privacy.privacy_key) = (day.lab.path("vault"), Some(inner.clone()))
+            (args.store, args.privacy.privacy_key) = (day.lab.path("vault"), Some(inner.clone()));
         }),
         &["lies in the store"],
     );
