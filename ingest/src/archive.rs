@@ -11,18 +11,20 @@ use schemas::store::publish::StagedFile;
 use schemas::store::spool::Sums;
 use schemas::store::{Hour, Publisher, StoreError};
 
+use crate::privacy::Released;
+
 /// Rows turned into columns at a time.
 const BATCH_ROWS: usize = 16_384;
 /// Files of a table that grow at the same time: a capture out of order by a day still makes one file an hour.
 const OPEN_HOURS_MAX: usize = 24;
 
-/// Takes finished rows.
+/// Takes finished rows that have passed privacy.
 pub(crate) trait Archive {
     /// A row of `flows`.
-    fn flow(&mut self, row: &FlowRow) -> Result<(), StoreError>;
+    fn flow(&mut self, row: &Released<FlowRow>) -> Result<(), StoreError>;
     /// A row of `dns`.
-    fn dns(&mut self, row: &DnsRow) -> Result<(), StoreError>;
-    /// A row of `ledger`.
+    fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError>;
+    /// A row of `ledger`, which tells of nobody.
     fn ledger(&mut self, row: &LedgerRow) -> Result<(), StoreError>;
     /// Live: what came so far is to be safe soon, and after `rotate` to be published. `provisional` are the ledger's rows if nothing came after.
     fn cut(
@@ -187,10 +189,10 @@ impl Files {
 }
 
 impl Archive for Files {
-    fn flow(&mut self, row: &FlowRow) -> Result<(), StoreError> {
+    fn flow(&mut self, row: &Released<FlowRow>) -> Result<(), StoreError> {
         self.flows.add(row, &mut self.publisher)
     }
-    fn dns(&mut self, row: &DnsRow) -> Result<(), StoreError> {
+    fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError> {
         self.dns.add(row, &mut self.publisher)
     }
     fn ledger(&mut self, row: &LedgerRow) -> Result<(), StoreError> {

@@ -22,6 +22,7 @@ use crate::direction::{Inside, Prefix};
 use crate::endpoint::check_address;
 use crate::filter::{self, Filter, FilterError};
 use crate::flow::Limits;
+use crate::privacy::PrivacyArgs;
 use crate::source::live::Fanout;
 
 /// Lanes at most.
@@ -63,7 +64,10 @@ pub struct IngestArgs {
     /// Print nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
-    // Last, for their headings in the help hold for what follows.
+    // The rest last, for their headings in the help hold for what follows.
+    /// Of people in the rows.
+    #[command(flatten)]
+    pub privacy: PrivacyArgs,
     /// Of a capture from an interface.
     #[command(flatten)]
     pub live: LiveArgs,
@@ -197,6 +201,7 @@ impl IngestArgs {
     pub fn of(read: Vec<PathBuf>, store: PathBuf) -> Self {
         Self {
             read,
+            privacy: PrivacyArgs::default(),
             live: LiveArgs::default(),
             config: ConfigArgs::default(),
             filter: Vec::new(),

@@ -49,13 +49,17 @@ impl Prefix {
 pub struct Inside(pub Vec<Prefix>);
 
 impl Inside {
+    /// Whether an address is in one of them.
+    pub(crate) fn holds(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|prefix| prefix.contains(address))
+    }
+
     /// Word of the column `direction`.
     pub fn direction(&self, src: IpAddr, dst: IpAddr) -> &'static str {
         if self.0.is_empty() {
             return "unknown";
         }
-        let holds = |address| self.0.iter().any(|prefix| prefix.contains(address));
-        match (holds(src), holds(dst)) {
+        match (self.holds(src), self.holds(dst)) {
             (true, true) => "internal",
             (true, false) => "outbound",
             (false, true) => "inbound",

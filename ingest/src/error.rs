@@ -6,6 +6,7 @@ use thiserror::Error;
 use crate::endpoint::EndpointError;
 use crate::filter::FilterError;
 use crate::guard::GuardError;
+use crate::privacy::PrivacyError;
 use crate::source::SourceError;
 
 /// A run that failed; nothing of it is in the store.
@@ -31,6 +32,9 @@ pub enum IngestError {
     /// The counters cannot be served.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// Rows cannot be protected as asked.
+    #[error(transparent)]
+    Privacy(#[from] PrivacyError),
     /// The process cannot be confined.
     #[error(transparent)]
     Guard(#[from] GuardError),
@@ -59,6 +63,7 @@ impl IngestError {
             Self::Twice(..)
                 | Self::StreamAmongFiles
                 | Self::Filter(_)
+                | Self::Privacy(_)
                 | Self::Source(SourceError::Unfit { .. })
                 | Self::Store(
                     StoreError::NotAStore(_) | StoreError::Occupied(_) | StoreError::SensorName(_)

@@ -32,6 +32,7 @@ pub mod observation;
 pub mod outcome;
 mod outfit;
 mod pipeline;
+mod privacy;
 mod quics;
 pub mod record;
 mod resolution;
@@ -51,6 +52,7 @@ pub use config::IngestArgs;
 pub use direction::{Inside, Prefix};
 pub use error::IngestError;
 pub use outcome::Outcome;
+pub use privacy::{PrivacyArgs, PrivacyError, Profile};
 pub use sink::Written;
 
 /// Turns captures into a store's rows, all of them or none; or captures from an interface until it is told to stop.

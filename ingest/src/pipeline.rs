@@ -22,6 +22,7 @@ use crate::ledger::{IntervalEnd, Tally, Totals};
 use crate::now;
 use crate::outcome::Outcome;
 use crate::outfit::Outfit;
+use crate::privacy::Privacy;
 use crate::sink::{Sink, Written};
 use crate::source::{Damage, FileSource, Pool, SourceError, Tagger};
 
@@ -40,6 +41,7 @@ impl Outbox for Sender<Delivery> {
 pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     let settings = args.settings();
     check_sensor(&settings.sensor)?;
+    let privacy = Privacy::of(args)?;
     let (captures, filter) = args.captures_and_filter()?;
     let inputs = fingerprints(&captures)?;
     refuse_twins(&inputs, args.again)?;
@@ -50,12 +52,14 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     if !args.again {
         store.refuse_known(&settings.sensor, &inputs)?;
     }
-    let publisher = Publisher::begin(&store, &settings.sensor, &identity::boot_id())?;
+    let publisher = Publisher::begin(&store, &settings.sensor, &identity::boot_id())?
+        .stating(privacy.statement());
     let backend = if paths.iter().any(|path| path.as_os_str() == "-") { "stream" } else { "file" };
     let progress = progress(&paths, args.quiet);
     let reader = Reader { paths: &paths, pool: &pool, progress };
     let outfit = Outfit { settings, filter, interface: None, backend, kernel_filters: false };
-    let sink = Sink::new(Files::new(publisher), outfit.accounts(), outfit.resolutions());
+    let names = (outfit.resolutions(), privacy);
+    let sink = Sink::new(Files::new(publisher), outfit.accounts(), names);
     let (sink, read) = flow(&outfit, reader, sink)?;
     let (publisher, written) = sink;
     let entry = publisher.commit(inputs, args.again)?;

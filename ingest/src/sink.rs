@@ -11,6 +11,7 @@ use crate::archive::Archive;
 use crate::delivery::Delivery;
 use crate::ledger::{Account, Exported, IntervalEnd, Tally};
 use crate::metrics::Metrics;
+use crate::privacy::Privacy;
 use crate::record::count;
 use crate::resolution::Resolutions;
 use crate::strays::{Strays, is_one_way};
@@ -58,6 +59,7 @@ pub(crate) struct Sink<A> {
     archive: A,
     lanes: Vec<LaneBook>,
     resolutions: Resolutions,
+    privacy: Privacy,
     strays: Strays,
     waiting_rows: usize,
     live: bool,
@@ -73,8 +75,12 @@ impl<A> std::fmt::Debug for Sink<A> {
 }
 
 impl<A: Archive> Sink<A> {
-    /// A writer for lanes with these accounts.
-    pub(crate) fn new(archive: A, accounts: Vec<Account>, resolutions: Resolutions) -> Self {
+    /// A writer for lanes with these accounts, from which rows pass `privacy`.
+    pub(crate) fn new(
+        archive: A,
+        accounts: Vec<Account>,
+        (resolutions, privacy): (Resolutions, Privacy),
+    ) -> Self {
         let lanes = accounts
             .into_iter()
             .map(|account| LaneBook {
@@ -93,6 +99,7 @@ impl<A: Archive> Sink<A> {
             archive,
             lanes,
             resolutions,
+            privacy,
             strays: Strays::default(),
             waiting_rows: 0,
             live: false,
@@ -103,8 +110,8 @@ impl<A: Archive> Sink<A> {
     }
 
     /// A writer that goes on for ever: it adds its ledger up, and cuts what it has every second.
-    pub(crate) fn live(archive: A, accounts: Vec<Account>, resolutions: Resolutions) -> Self {
-        Self { live: true, ..Self::new(archive, accounts, resolutions) }
+    pub(crate) fn live(archive: A, accounts: Vec<Account>, names: (Resolutions, Privacy)) -> Self {
+        Self { live: true, ..Self::new(archive, accounts, names) }
     }
 
     /// Takes a delivery.
@@ -117,7 +124,7 @@ impl<A: Archive> Sink<A> {
         }
         for row in delivery.dns.drain(..) {
             self.written.dns_rows += 1;
-            self.archive.dns(&row)?;
+            self.archive.dns(&self.privacy.dns(row))?;
         }
         let Some(book) = self.lanes.get_mut(delivery.lane) else { return Ok(()) };
         if delivery.complete {
@@ -170,7 +177,8 @@ impl<A: Archive> Sink<A> {
             book.exported.sums.ip_bytes += row.bytes.unsigned_abs();
             self.written.flow_rows += 1;
             self.written.flows += u64::from(row.flow_part == 0);
-            self.archive.flow(&row)?;
+            // Last: names and strays are found by true addresses.
+            self.archive.flow(&self.privacy.flow(row))?;
         }
         if let Some(end) = delivery.interval {
             self.balance(lane, &end)?;

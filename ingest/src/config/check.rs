@@ -9,12 +9,15 @@ use schemas::store::Store;
 use schemas::store::layout::check_sensor;
 
 use crate::config::{IngestArgs, SourceKind};
+use crate::error::chain;
+use crate::privacy::Privacy;
 
 /// All that stands in the way, a line each.
 pub(crate) fn check(args: &IngestArgs) -> Vec<String> {
     let mut problems = Vec::new();
     problems.extend(check_sensor(&args.settings().sensor).err().map(|error| error.to_string()));
     problems.extend(store_problem(&args.store));
+    problems.extend(Privacy::of(args).err().map(|error| chain(&error)));
     match args.captures_and_filter() {
         Ok((captures, _)) => problems.extend(captures.iter().filter_map(|path| unreadable(path))),
         Err(error) => problems.push(error.to_string()),

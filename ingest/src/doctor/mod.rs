@@ -16,6 +16,8 @@ use pnet::datalink::{NetworkInterface, interfaces};
 pub use self::report::{Check, Report, Verdict};
 use crate::config::{IngestArgs, LiveArgs, SourceKind, wants_colour};
 use crate::doctor::card::Card;
+use crate::error::chain;
+use crate::privacy::PrivacyArgs;
 use crate::source::sys::ethtool::Asked;
 
 /// What a block of the ring holds besides a frame: its descriptor, the frame's header and its alignment, octets.
@@ -34,6 +36,9 @@ pub struct DoctorArgs {
     /// The capture that is meant.
     #[command(flatten)]
     pub live: LiveArgs,
+    /// What it is to keep of people.
+    #[command(flatten)]
+    pub privacy: PrivacyArgs,
 }
 
 /// Examines and tells on standard output: exit status 0, 1 if something stands in the way, 2 without an interface.
@@ -42,7 +47,8 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
         let _ = writeln!(io::stderr(), "outflow: name an interface: --interface eth0");
         return ExitCode::from(2);
     };
-    let report = examine(interface, &args.live, args.store.as_deref());
+    let mut report = examine(interface, &args.live, args.store.as_deref());
+    report.checks.push(privacy(&args.privacy, args.store.as_deref()));
     let mut output = io::stdout();
     let is_coloured = wants_colour(output.is_terminal());
     // Whoever closes the output has seen enough.
@@ -63,6 +69,17 @@ pub fn examine(interface: &str, live: &LiveArgs, store: Option<&Path>) -> Report
     checks.push(machine::jit());
     checks.extend(store.map(|store| machine::disk(store, live)).unwrap_or_default());
     Report { checks }
+}
+
+fn privacy(asked: &PrivacyArgs, store: Option<&Path>) -> Check {
+    let name = "privacy";
+    match asked.check().and_then(|()| asked.key(store)) {
+        Err(error) => Check::fail(name, chain(&error)),
+        Ok(Some(key)) => {
+            Check::good(name, format!("profile {}, key {}", asked.profile().word(), key.id()))
+        }
+        Ok(None) => Check::good(name, format!("profile {}", asked.profile().word())),
+    }
 }
 
 fn interface_checks(name: &str, live: &LiveArgs) -> Vec<Check> {

@@ -33,6 +33,7 @@ use crate::live::work::Worker;
 use crate::metrics::Metrics;
 use crate::outcome::Outcome;
 use crate::outfit::Outfit;
+use crate::privacy::Privacy;
 use crate::screen;
 use crate::sink::{Sink, Written};
 use crate::source::live::LiveSource;
@@ -54,6 +55,7 @@ const PRESS_LOOK: Duration = Duration::from_millis(5);
 pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     let settings = args.settings();
     check_sensor(&settings.sensor)?;
+    let privacy = Privacy::of(args)?;
     let (_, filter) = args.captures_and_filter()?;
     let name = args.live.interface.clone().unwrap_or_default();
     let store = Store::open_or_create(&args.store)?;
@@ -67,13 +69,14 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     let endpoint = args.live.metrics.as_deref().map(Endpoint::bind).transpose()?;
     let confined = guard::confine(&setup::confinement(args, endpoint.as_ref()))?;
     if !args.quiet {
-        setup::announce(&settings, args, (source.backend(), &confined));
+        setup::announce(&settings, args, (source.backend(), &confined, &privacy));
     }
     let boot = identity::boot_id();
     let recovered = spool::recover(&store, &settings.sensor, &boot, clock.wall_ns())?;
     let metrics = Arc::new(setup::metrics(args, &settings, source.backend()));
     let last_alive = recovered.last_alive_ns;
-    let settled = setup::spool(args, store, (&settings.sensor, boot), &metrics);
+    let mut settled = setup::spool(args, store, (&settings.sensor, boot), &metrics);
+    settled.privacy = privacy.statement();
     let spool = spool::open(settled, recovered);
     let name: Arc<str> = name.into();
     let outfit = Outfit {
@@ -88,7 +91,8 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
         let (intake, keeper, press) = spool;
         let (writer, deliveries) = bounded(DELIVERIES_WAITING);
         let (exits, lanes) = probe.spawn_lanes(scope, &writer)?;
-        let sink = Sink::live(intake, probe.outfit.accounts(), probe.outfit.resolutions());
+        let names = (probe.outfit.resolutions(), privacy);
+        let sink = Sink::live(intake, probe.outfit.accounts(), names);
         let around = (&probe.clock, &*probe.metrics);
         let threads = Threads {
             lanes,

@@ -15,6 +15,7 @@ use crate::frame::LinkType;
 use crate::guard::{Confined, Confinement};
 use crate::live::capture::{Open, Periods};
 use crate::metrics::{LaneMetrics, Metrics};
+use crate::privacy::Privacy;
 use crate::source::live::{Instruction, LiveSettings, LiveSource};
 use crate::source::xdp::XdpSource;
 use crate::source::{PnetSource, RingSource, SourceError};
@@ -120,6 +121,7 @@ pub(crate) fn spool(
         boot,
         spool_max_bytes: u64::from(args.live.spool_mb) << 20,
         metrics: Arc::clone(metrics),
+        privacy: None,
     }
 }
 
@@ -139,10 +141,14 @@ pub(crate) fn metrics(args: &IngestArgs, settings: &Settings, backend: &'static 
     }
 }
 
-/// Tells the operator that the capture begins, and how confined it is.
+/// Tells the operator that the capture begins, how confined it is, and what it keeps of people.
 #[expect(clippy::print_stderr, reason = "this is the operator's line; data goes to the store")]
-pub(crate) fn announce(settings: &Settings, args: &IngestArgs, source: (&str, &Confined)) {
-    let (backend, confined) = source;
+pub(crate) fn announce(
+    settings: &Settings,
+    args: &IngestArgs,
+    source: (&str, &Confined, &Privacy),
+) {
+    let (backend, confined, privacy) = source;
     let interface = args.live.interface.as_deref().unwrap_or_default();
     let lanes = settings.lanes;
     eprintln!(
@@ -150,7 +156,7 @@ pub(crate) fn announce(settings: &Settings, args: &IngestArgs, source: (&str, &C
         if lanes == 1 { "" } else { "s" },
         args.store.display()
     );
-    eprintln!("outflow: {confined}");
+    eprintln!("outflow: {confined}; {privacy}");
 }
 
 /// Tells the operator what the spool has to say.

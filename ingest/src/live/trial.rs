@@ -24,6 +24,7 @@ use crate::live::clock::{Clock, Moment};
 use crate::live::link::{Link, Links};
 use crate::live::work::Worker;
 use crate::metrics::Metrics;
+use crate::privacy::{Privacy, Released};
 use crate::record::RowStyle;
 use crate::resolution::Resolutions;
 use crate::sink::Sink;
@@ -122,11 +123,11 @@ struct Memory {
 }
 
 impl Archive for Memory {
-    fn flow(&mut self, row: &FlowRow) -> Result<(), StoreError> {
-        self.flows.push(row.clone());
+    fn flow(&mut self, row: &Released<FlowRow>) -> Result<(), StoreError> {
+        self.flows.push(FlowRow::clone(row));
         Ok(())
     }
-    fn dns(&mut self, _: &DnsRow) -> Result<(), StoreError> {
+    fn dns(&mut self, _: &Released<DnsRow>) -> Result<(), StoreError> {
         Ok(())
     }
     fn ledger(&mut self, row: &LedgerRow) -> Result<(), StoreError> {
@@ -240,7 +241,8 @@ fn play(lanes: usize, scene: impl FnOnce(&mut Trial<'_>)) -> Memory {
         }
         let accounts =
             (0..lanes).map(|lane| Account::new(Arc::clone(&sensor), lane, "tpacket_v3")).collect();
-        let mut sink = Sink::live(Memory::default(), accounts, Resolutions::new(DAY));
+        let mut sink =
+            Sink::live(Memory::default(), accounts, (Resolutions::new(DAY), Privacy::default()));
         let keeper = scope.spawn(move || {
             for delivery in deliveries {
                 sink.take(delivery).unwrap();

@@ -9,6 +9,7 @@ use schemas::store::StoreError;
 use schemas::store::spool::{FINAL, Sums, WHOLE};
 
 use crate::archive::Archive;
+use crate::privacy::Released;
 use crate::spool::backlog::{Bundle, Lost};
 use crate::spool::shared::Shared;
 
@@ -127,7 +128,7 @@ impl Intake {
 }
 
 impl Archive for Intake {
-    fn flow(&mut self, row: &FlowRow) -> Result<(), StoreError> {
+    fn flow(&mut self, row: &Released<FlowRow>) -> Result<(), StoreError> {
         self.flows.append(row);
         self.sums += Sums {
             rows: 1,
@@ -138,7 +139,7 @@ impl Archive for Intake {
         self.keep_bound()
     }
 
-    fn dns(&mut self, row: &DnsRow) -> Result<(), StoreError> {
+    fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError> {
         self.dns.append(row);
         self.keep_bound()
     }

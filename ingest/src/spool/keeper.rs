@@ -229,6 +229,7 @@ impl Keeper {
             sensor: settings.sensor.to_string(),
             boot: settings.boot.clone(),
             seq: self.next_seq,
+            privacy: settings.privacy.clone(),
         };
         let folder = settings.store.spool();
         if self.current.is_none() {

@@ -157,7 +157,8 @@ impl Press {
         let mut made = Yield::default();
         if !store.complete(&header.boot, header.seq)? {
             let mut publisher =
-                Publisher::begin_part(store, &header.sensor, &header.boot, header.seq)?;
+                Publisher::begin_part(store, &header.sensor, &header.boot, header.seq)?
+                    .stating(header.privacy.clone());
             match convert(&mut contents, &mut publisher) {
                 Ok(0) => publisher.abandon(),
                 Ok(rows) => {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::sys::statvfs::statvfs;
-use schemas::store::Store;
 use schemas::store::spool::Sums;
+use schemas::store::{Statement, Store};
 
 use crate::metrics::Metrics;
 use crate::spool::backlog::Backlog;
@@ -29,6 +29,8 @@ pub struct SpoolSettings {
     pub spool_max_bytes: u64,
     /// Where its counters are.
     pub metrics: Arc<Metrics>,
+    /// What was done to the rows before they come here.
+    pub privacy: Option<Statement>,
 }
 
 /// A spool file that grows no more.

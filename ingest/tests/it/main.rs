@@ -26,6 +26,7 @@ mod gaps;
 mod guard;
 mod lab;
 mod live;
+mod privacy;
 mod quic;
 mod refuse;
 mod scenario;

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::store::StoreError;
 use crate::store::layout::Store;
+use crate::store::statement::Statement;
 
 const MIB: u64 = 1 << 20;
 /// Enough for days of one sensor, or hours of many.
@@ -34,6 +35,9 @@ pub struct Entry {
     pub files: Vec<FileRecord>,
     /// The captures they were made from; empty for a live interface.
     pub inputs: Vec<Input>,
+    /// What was done to the rows, in short; none where they are as observed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<Statement>,
 }
 
 /// One published file.

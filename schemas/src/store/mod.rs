@@ -6,6 +6,7 @@ pub mod manifest;
 pub mod publish;
 pub mod spool;
 mod spool_file;
+mod statement;
 pub mod verify;
 
 pub use error::StoreError;
@@ -13,4 +14,5 @@ pub use layout::{Hour, Store};
 pub use manifest::{Entry, FileRecord, Input};
 pub use publish::Publisher;
 pub use spool_file::{Group, SpoolFile};
+pub use statement::Statement;
 pub use verify::{Finding, verify};

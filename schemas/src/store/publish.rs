@@ -18,6 +18,7 @@ use crate::column::Table;
 use crate::store::StoreError;
 use crate::store::layout::{self, Hour, Store, staged_name};
 use crate::store::manifest::{self, Entry, FileRecord, Input, hex};
+use crate::store::statement::Statement;
 
 /// Rows are flushed to the file when this much is buffered, so that memory has a bound.
 const BUFFERED_BYTES_MAX: usize = 32 << 20;
@@ -94,6 +95,7 @@ pub struct Publisher {
     stem: String,
     next: u64,
     sealed: Vec<FileRecord>,
+    privacy: Option<Statement>,
     // Held as long as the run lives, so that no other writer takes its files for a dead run's.
     _lock: File,
 }
@@ -139,8 +141,15 @@ impl Publisher {
             folder,
             next: 0,
             sealed: Vec::new(),
+            privacy: None,
             _lock: lock,
         })
+    }
+
+    /// The same, with what was done to all rows that will come.
+    #[must_use]
+    pub fn stating(self, privacy: Option<Statement>) -> Self {
+        Self { privacy, ..self }
     }
 
     /// Starts a file of a table for an hour.
@@ -167,16 +176,19 @@ impl Publisher {
 
     fn properties(&self, table: &Table) -> WriterProperties {
         let pair = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
+        let mut pairs = vec![
+            pair("outflow.table", table.name.to_owned()),
+            pair("outflow.schema_version", crate::SCHEMA_VERSION.to_string()),
+            pair("outflow.sensor", self.sensor.clone()),
+            pair("outflow.boot", self.boot.clone()),
+        ];
+        let stated = self.privacy.as_ref().map(|privacy| privacy.of_table(table.name).to_json());
+        pairs.extend(stated.map(|text| pair("outflow.privacy", text)));
         WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_data_page_row_count_limit(20_000)
             .set_created_by(software())
-            .set_key_value_metadata(Some(vec![
-                pair("outflow.table", table.name.to_owned()),
-                pair("outflow.schema_version", crate::SCHEMA_VERSION.to_string()),
-                pair("outflow.sensor", self.sensor.clone()),
-                pair("outflow.boot", self.boot.clone()),
-            ]))
+            .set_key_value_metadata(Some(pairs))
             .build()
     }
 
@@ -237,6 +249,7 @@ impl Publisher {
             seq: self.seq,
             files,
             inputs,
+            privacy: self.privacy.as_ref().map(Statement::in_short),
         };
         let content = entry.to_json();
         let draft = self.folder.join("entry.part");

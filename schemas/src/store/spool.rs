@@ -12,7 +12,7 @@ use arrow::record_batch::RecordBatch;
 use sha2::{Digest, Sha256};
 
 use crate::column::Table;
-use crate::store::StoreError;
+use crate::store::{Statement, StoreError};
 
 /// The tables of a group's sections, in order; the last is the ledger as it would stand if nothing came after.
 pub const SECTIONS: [&Table; 4] =
@@ -91,6 +91,8 @@ pub struct Header {
     pub boot: String,
     /// Number of the file within the run, from 1; of its publication, too.
     pub seq: u64,
+    /// What was done to its rows; none where they are as observed.
+    pub privacy: Option<Statement>,
 }
 
 /// What a group says of itself.
@@ -206,7 +208,9 @@ impl Header {
     /// The bytes with which the file begins.
     pub fn encode(&self) -> Vec<u8> {
         let mut body = self.seq.to_le_bytes().to_vec();
-        for text in [&self.sensor, &self.boot] {
+        // The last is left out where there is none, as in files from before it.
+        let privacy = self.privacy.as_ref().map(Statement::to_json);
+        for text in [&self.sensor, &self.boot].into_iter().chain(&privacy) {
             body.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes());
             body.extend(text.as_bytes());
         }
@@ -225,7 +229,12 @@ impl Header {
         }
         let length = usize::try_from(rest.u32()?).ok()?;
         let mut body = Bytes(rest.0.get(..length)?);
-        let header = Self { seq: body.u64()?, sensor: body.text()?, boot: body.text()? };
+        let (seq, sensor, boot) = (body.u64()?, body.text()?, body.text()?);
+        let privacy = match body.0 {
+            [] => None,
+            _ => Some(serde_json::from_str(&body.text()?).ok()?),
+        };
+        let header = Self { sensor, boot, seq, privacy };
         bytes.starts_with(&header.encode()).then_some(header)
     }
 

@@ -15,7 +15,7 @@ use crate::column::Table;
 use crate::store::StoreError;
 use crate::store::spool::{HEAD, Head, Header, MARK, SECTIONS, digest};
 
-const HEADER_BYTES_MAX: usize = 1 << 10;
+const HEADER_BYTES_MAX: usize = 1 << 14;
 /// Bytes looked through at a time for the next mark.
 const WINDOW: usize = 1 << 20;
 
@@ -193,6 +193,7 @@ mod tests {
     use super::*;
     use crate::column::Micros;
     use crate::dns::{DnsBatch, DnsRow};
+    use crate::store::Statement;
     use crate::store::spool::{DNS, END, FLOWS, LEDGER, Sums, WHOLE};
 
     fn questions(count: i64) -> RecordBatch {
@@ -216,7 +217,7 @@ mod tests {
     }
 
     fn header() -> Header {
-        Header { sensor: "tap-1".into(), boot: "00ab".into(), seq: 7 }
+        Header { sensor: "tap-1".into(), boot: "00ab".into(), seq: 7, privacy: None }
     }
 
     /// A file of groups with 1, 2, 3 … questions, and where each group ends.
@@ -245,6 +246,23 @@ mod tests {
             times.push(group.head.wall_ns);
         }
         Ok((times, file))
+    }
+
+    #[test]
+    fn a_header_says_what_was_done_to_the_rows() {
+        let columns = (0..99).map(|column| (format!("column {column}"), "truncation".to_owned()));
+        let statement = Statement {
+            profile: "truncate".to_owned(),
+            key_id: Some("0123456789abcdef".to_owned()),
+            techniques: [("flows".to_owned(), columns.collect())].into(),
+        };
+        let said = Header { privacy: Some(statement), ..header() };
+        let bytes = said.encode();
+        assert_eq!(Header::decode(&bytes), Some(said));
+        assert_eq!(Header::decode(&header().encode()), Some(header()));
+        for cut in 0..bytes.len() {
+            assert_eq!(Header::decode(&bytes[..cut]), None, "{cut}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::block::Time;
 use crate::flow::Open;
 use crate::ledger::{Account, Exported, IntervalEnd, Tally, Totals};
 use crate::metrics::Metrics;
+use crate::privacy::Privacy;
 use crate::spool::backlog::Lost;
 use crate::spool::keeper::Step;
 use crate::spool::{Intake, Keeper, Kept, Press, Pressed, Recovered, SpoolSettings, open, recover};
@@ -134,6 +135,7 @@ impl Probe {
             boot: boot.to_owned(),
             spool_max_bytes,
             metrics: Arc::clone(&metrics),
+            privacy: None,
         };
         let (intake, keeper, press) = open(settings, recovered);
         let (exported, lost) = (Exported::default(), Lost::default());
@@ -163,7 +165,7 @@ impl Probe {
             let row = flow(id, START_US + self.second * 1_000_000 + id % 1_000);
             self.exported.rows += 1;
             self.exported.sums.packets += row.packets.unsigned_abs();
-            self.intake.flow(&row).unwrap();
+            self.intake.flow(&Privacy::default().flow(row)).unwrap();
         }
         self.given += count;
     }

@@ -3,5 +3,6 @@
 mod crash;
 mod disk;
 mod lab;
+mod private;
 #[path = "../../../tests/it/tmpfs.rs"]
 mod tmpfs;
