@@ -14,6 +14,7 @@ use crate::live::exit::{Exit, Message};
 use crate::live::link::{Link, Links, Odometer};
 use crate::metrics::Metrics;
 use crate::source::live::{LiveSource, Parcel};
+use crate::decode::Decoder;
 use crate::source::{Pool, SourceError, Tagger};
 use crate::watch::{Note, Watch};
 
@@ -61,6 +62,7 @@ pub(crate) struct CaptureParts<'a> {
     pub writer: Sender<Delivery>,
     pub metrics: &'a Metrics,
     pub interface: Arc<str>,
+    pub decoder: Decoder,
     pub periods: Periods,
 }
 
@@ -112,6 +114,7 @@ impl<'a> Capture<'a> {
             writer,
             metrics,
             interface,
+            decoder,
             periods,
         } = parts;
         let exits: Vec<Exit> = lanes.into_iter().map(Exit::new).collect();
@@ -121,7 +124,7 @@ impl<'a> Capture<'a> {
             open,
             stamps: source.timestamp_source(),
             source: Some(source),
-            tagger: Tagger::pinned(exits.len()),
+            tagger: Tagger::pinned(exits.len()).reading(decoder),
             exits,
             writer,
             metrics,

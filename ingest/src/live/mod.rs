@@ -111,6 +111,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
             writer,
             metrics: &probe.metrics,
             interface: Arc::clone(&probe.name),
+            decoder: args.packets.decoder(),
             periods: setup::periods(&args.live),
         });
         let packets = capture.run(&|| probe.stop.load(Ordering::Relaxed));

@@ -17,6 +17,8 @@ use crate::delivery::Delivery;
 use crate::direction::Inside;
 use crate::flow::Limits;
 use crate::frame::LinkType;
+use crate::config::PacketArgs;
+use crate::decode::Decoder;
 use crate::lane::{Lane, LaneSettings};
 use crate::ledger::Account;
 use crate::live::capture::{Capture, CaptureParts, Opened, Periods};
@@ -209,6 +211,7 @@ fn lane(
             interface: Some(Arc::clone(interface)),
         },
         filter: None,
+        packets: PacketArgs::default(),
     };
     Lane::new(settings, writer)
 }
@@ -269,6 +272,7 @@ fn play(lanes: usize, scene: impl FnOnce(&mut Trial<'_>)) -> Memory {
             writer,
             metrics: &metrics,
             interface,
+            decoder: Decoder::default(),
             periods: Periods { interval_ns: 10 * SECOND, rotate_ns: 10 * SECOND, retire_ns: 0 },
         });
         let mut trial = Trial { world: Arc::clone(&world), capture };
