@@ -52,7 +52,12 @@ fn decoding(c: &mut Criterion) {
     let mut group = c.benchmark_group("decode");
     group.throughput(Throughput::Elements(frames.len() as u64));
     group.bench_function("bulk", |b| {
-        b.iter(|| frames.iter().filter(|frame| Decoder::default().decode(black_box(frame)).is_ok()).count());
+        b.iter(|| {
+            frames
+                .iter()
+                .filter(|frame| Decoder::default().decode(black_box(frame)).is_ok())
+                .count()
+        });
     });
     group.finish();
 }
@@ -143,7 +148,8 @@ fn looking_up(c: &mut Criterion) {
 
 /// Counts a group as a lane does.
 fn count(table: &mut FlowTable, packets: &[Observation]) {
-    let mut arrivals = [Arrival { hash: 0, clock: 2, place: None, sequence: None, tunnel_octets: 0 }; GROUP];
+    let mut arrivals =
+        [Arrival { hash: 0, clock: 2, place: None, sequence: None, tunnel_octets: 0 }; GROUP];
     for (arrival, packet) in arrivals.iter_mut().zip(packets) {
         arrival.hash = table.hash(&packet.key);
     }

@@ -22,19 +22,23 @@ struct Slot {
 
 /// The packets of the last moments.
 #[derive(Debug)]
-pub(crate) struct Duplicates(Box<[Slot]>);
-
-impl Default for Duplicates {
-    fn default() -> Self {
-        Self(vec![Slot { packet_and_path: 0, ts_ns: i64::MIN }; SLOTS].into())
-    }
+pub(crate) struct Duplicates {
+    slots: Box<[Slot]>,
+    /// Whether copies are left out.
+    pub(crate) are_dropped: bool,
 }
 
 impl Duplicates {
+    /// Nothing seen.
+    pub(crate) fn new(are_dropped: bool) -> Self {
+        let slots = vec![Slot { packet_and_path: 0, ts_ns: i64::MIN }; SLOTS].into();
+        Self { slots, are_dropped }
+    }
+
     /// Whether a packet was seen a moment before; it is remembered in any case.
     pub(crate) fn saw(&mut self, print: &Print, ts_ns: i64) -> bool {
         let place = usize::try_from(print.packet >> 51).unwrap_or_default();
-        let Some(slot) = self.0.get_mut(place) else { return false };
+        let Some(slot) = self.slots.get_mut(place) else { return false };
         let packet_and_path = print.packet & PACKET | u64::from(print.path);
         let before = std::mem::replace(slot, Slot { packet_and_path, ts_ns });
         let differs = before.packet_and_path ^ packet_and_path;
@@ -53,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_numbered_copy_within_the_window() {
-        let mut seen = Duplicates::default();
+        let mut seen = Duplicates::new(false);
         assert!(!seen.saw(&NUMBERED, 1_000_000_000));
         assert!(seen.saw(&NUMBERED, 1_000_020_000));
         assert!(seen.saw(&Print { path: 2, ..NUMBERED }, 1_000_000_000), "a little back");
@@ -63,7 +67,7 @@ mod tests {
 
     #[test]
     fn without_a_number_a_copy_comes_another_way() {
-        let mut seen = Duplicates::default();
+        let mut seen = Duplicates::new(false);
         assert!(!seen.saw(&NAMELESS, 0));
         assert!(!seen.saw(&NAMELESS, 20_000), "an acknowledgement said twice");
         assert!(seen.saw(&Print { path: 2, ..NAMELESS }, 40_000));
@@ -71,8 +75,8 @@ mod tests {
 
     #[test]
     fn every_hash_has_a_place() {
-        let mut seen = Duplicates::default();
-        for packet in [0, 1, u64::MAX, 1 << 63] {
+        let mut seen = Duplicates::new(false);
+        for packet in [0, 1 << 16, u64::MAX, 1 << 63] {
             let print = Print { packet, ..NUMBERED };
             assert_eq!((seen.saw(&print, 5), seen.saw(&print, 5)), (false, true), "{packet:x}");
         }

@@ -19,7 +19,7 @@ use crate::flow::{
 use crate::frame::Frame;
 use crate::ledger::{IntervalEnd, Tally, Totals};
 use crate::names;
-use crate::observation::{Observation, Sequence};
+use crate::observation::Observation;
 use crate::record::RowStyle;
 use crate::watch::Watch;
 
@@ -63,12 +63,10 @@ pub struct LaneSettings {
 
 /// A packet that waits to be looked up, with the clock at its arrival.
 struct Grouped {
-    observation: Observation,
+    decoded: Decoded,
     hash: u64,
     at: FrameRef,
     clock: i64,
-    sequence: Option<Sequence>,
-    tunnel_octets: u32,
     /// Where its flow lay when the group was looked up.
     place: Option<u32>,
 }
@@ -79,7 +77,6 @@ pub struct Lane<O> {
     live: bool,
     filter: Option<Arc<Filter>>,
     decoder: Decoder,
-    drops_duplicates: bool,
     duplicates: Duplicates,
     table: FlowTable,
     fragments: FragmentTable,
@@ -111,8 +108,7 @@ impl<O: Outbox> Lane<O> {
             live: interface.is_some(),
             filter,
             decoder: packets.decoder(),
-            drops_duplicates: packets.dedup,
-            duplicates: Duplicates::default(),
+            duplicates: Duplicates::new(packets.dedup),
             table: FlowTable::new(limits, seed),
             fragments: FragmentTable::default(),
             dialogue: Dialogue::new(Arc::clone(&style.sensor)),
@@ -229,24 +225,16 @@ impl<O: Outbox> Lane<O> {
         };
         if self.duplicates.saw(&decoded.print, frame.ts_ns) {
             self.tally.duplicates += 1;
-            if self.drops_duplicates {
+            if self.duplicates.are_dropped {
                 return self.tally.ignore(Reject::Duplicate, frame.original);
             }
         }
         self.tally.accept(&decoded.observation);
-        let Decoded { observation, fragment, sequence, tunnel_octets, .. } = decoded;
+        let Decoded { observation, fragment, tunnel_octets, .. } = decoded;
         match fragment {
             None => {
-                let hash = self.table.hash(&observation.key);
-                self.group.push(Grouped {
-                    observation,
-                    hash,
-                    at: *at,
-                    clock: self.clock,
-                    sequence,
-                    tunnel_octets,
-                    place: None,
-                });
+                let (hash, clock) = (self.table.hash(&observation.key), self.clock);
+                self.group.push(Grouped { decoded, hash, at: *at, clock, place: None });
                 if self.group.len() >= GROUP {
                     self.settle(block);
                 }
@@ -270,11 +258,10 @@ impl<O: Outbox> Lane<O> {
     fn settle(&mut self, block: &Block) {
         let mut group = std::mem::take(&mut self.group);
         for grouped in &mut group {
-            grouped.place = self.table.find(&grouped.observation.key, grouped.hash);
+            grouped.place = self.table.find(&grouped.decoded.observation.key, grouped.hash);
         }
-        for &Grouped { ref observation, hash, ref at, clock, sequence, tunnel_octets, place } in
-            &group
-        {
+        for &Grouped { ref decoded, hash, ref at, clock, place } in &group {
+            let &Decoded { ref observation, sequence, tunnel_octets, .. } = decoded;
             let arrival = Arrival { hash, clock, place, sequence, tunnel_octets };
             let observed = self.table.observe(observation, arrival, &mut self.desk);
             self.tally.acknowledge(observed.acknowledged);

@@ -188,8 +188,8 @@ fn oddities(balance: &Balance) -> Vec<String> {
         ));
     }
     if balance.duplicates > 0 {
-        let ppm = i128::from(balance.duplicates) * 1_000_000
-            / i128::from(balance.packets_seen.max(1));
+        let ppm =
+            i128::from(balance.duplicates) * 1_000_000 / i128::from(balance.packets_seen.max(1));
         said.push(format!(
             "{} packets ({}) were seen twice within 10 ms, as a mirror with two sides shows them; {} of them are left out of the figures.",
             grouped(balance.duplicates),

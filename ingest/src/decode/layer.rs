@@ -49,6 +49,8 @@ pub enum Kind {
     Nsh,
     /// Provider backbone bridging (IEEE 802.1Q clause 26, once 802.1ah).
     Pbb,
+    /// TRILL (RFC 6325).
+    Trill,
     /// Ethernet over MPLS (RFC 4448).
     EoMpls,
 }
@@ -75,6 +77,7 @@ impl Kind {
             Self::Capwap => "capwap",
             Self::Nsh => "nsh",
             Self::Pbb => "pbb",
+            Self::Trill => "trill",
             Self::EoMpls => "eompls",
         }
     }

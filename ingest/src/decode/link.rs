@@ -15,6 +15,7 @@ mod ethertype {
     pub(super) const IPV4: u16 = 0x0800;
     pub(super) const ARP: u16 = 0x0806;
     pub(super) const RARP: u16 = 0x8035;
+    pub(super) const TRILL: u16 = 0x22f3;
     pub(super) const CTAG: u16 = 0x8100;
     pub(super) const IPV6: u16 = 0x86dd;
     pub(super) const MPLS: u16 = 0x8847;
@@ -51,8 +52,8 @@ pub struct Link {
 }
 
 impl Link {
-    fn carried(&mut self, kind: Kind, id: u32) {
-        self.carrier.get_or_insert(Layer { kind, id: Some(id) });
+    fn carried(&mut self, kind: Kind, id: Option<u32>) {
+        self.carrier.get_or_insert(Layer { kind, id });
     }
 }
 
@@ -179,6 +180,7 @@ fn ethertype(bytes: &[u8], number: u16, link: &mut Link) -> Result<Next, Reject>
             ethernet(bytes, link)
         }
         ty::BACKBONE => backbone(bytes, link),
+        ty::TRILL => trill(bytes, link),
         opened::NSH => service(bytes, link),
         _ if number < ty::MIN => llc(bytes, link),
         _ => Err(Reject::NonIp),
@@ -228,7 +230,7 @@ fn beneath_labels(bytes: &[u8], link: &mut Link, label: u32) -> Result<Next, Rej
         _ if is_frame(at) => at,
         _ => return Err(Reject::NonIp),
     };
-    link.carried(Kind::EoMpls, label);
+    link.carried(Kind::EoMpls, Some(label));
     link.ip_at = frame_at;
     ethernet(bytes, link)
 }
@@ -236,8 +238,16 @@ fn beneath_labels(bytes: &[u8], link: &mut Link, label: u32) -> Result<Next, Rej
 /// The tag of a backbone service (IEEE 802.1Q section 9.7), and the customer's frame.
 fn backbone(bytes: &[u8], link: &mut Link) -> Result<Next, Reject> {
     let tag = be32(bytes, link.ip_at).ok_or(Reject::Truncated)?;
-    link.carried(Kind::Pbb, tag & 0x00ff_ffff);
+    link.carried(Kind::Pbb, Some(tag & 0x00ff_ffff));
     link.ip_at += 4;
+    ethernet(bytes, link)
+}
+
+/// TRILL (RFC 6325 section 3.1): options of so many words behind the nicknames, and the frame.
+fn trill(bytes: &[u8], link: &mut Link) -> Result<Next, Reject> {
+    let words = be16(bytes, link.ip_at).ok_or(Reject::Truncated)? >> 6 & 0x1f;
+    link.carried(Kind::Trill, None);
+    link.ip_at += 6 + usize::from(words) * 4;
     ethernet(bytes, link)
 }
 
@@ -249,7 +259,7 @@ fn service(bytes: &[u8], link: &mut Link) -> Result<Next, Reject> {
     if base >> 30 != 0 || words < 2 {
         return Err(Reject::Malformed);
     }
-    link.carried(Kind::Nsh, path >> 8);
+    link.carried(Kind::Nsh, Some(path >> 8));
     link.ip_at += words as usize * 4;
     match base & 0xff {
         1 | 2 => Ok(Next::Ip),

@@ -111,6 +111,5 @@ fn on_any_port(bytes: &[u8], at: usize, end: usize) -> Option<Opened> {
 /// A PIM register message (RFC 7761 section 4.9.3): a router's copy of a multicast packet.
 fn pim(bytes: &[u8], at: usize) -> Option<Opened> {
     let is_register = u8_at(bytes, at)? == 0x21;
-    (is_register && is_ip(bytes, at + 8))
-        .then(|| Opened::of(Kind::Pim, None, at + 8, Inside::Ip))
+    (is_register && is_ip(bytes, at + 8)).then(|| Opened::of(Kind::Pim, None, at + 8, Inside::Ip))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crossbeam::channel::Sender;
 
+use crate::decode::Decoder;
 use crate::delivery::Delivery;
 use crate::lane::Tick;
 use crate::live::clock::{Clock, Moment};
@@ -14,7 +15,6 @@ use crate::live::exit::{Exit, Message};
 use crate::live::link::{Link, Links, Odometer};
 use crate::metrics::Metrics;
 use crate::source::live::{LiveSource, Parcel};
-use crate::decode::Decoder;
 use crate::source::{Pool, SourceError, Tagger};
 use crate::watch::{Note, Watch};
 

@@ -13,12 +13,12 @@ use schemas::store::StoreError;
 
 use crate::archive::Archive;
 use crate::block::{FrameRef, Walk};
+use crate::config::PacketArgs;
+use crate::decode::Decoder;
 use crate::delivery::Delivery;
 use crate::direction::Inside;
 use crate::flow::Limits;
 use crate::frame::LinkType;
-use crate::config::PacketArgs;
-use crate::decode::Decoder;
 use crate::lane::{Lane, LaneSettings};
 use crate::ledger::Account;
 use crate::live::capture::{Capture, CaptureParts, Opened, Periods};

@@ -27,4 +27,6 @@ mod lab;
 mod live;
 mod refuse;
 mod scenario;
+mod tunnels;
 mod volume;
+mod wrap;
