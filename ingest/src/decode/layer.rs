@@ -263,7 +263,9 @@ mod tests {
 
     fn space(layers: &[Layer]) -> u32 {
         let mut space = Space::default();
-        layers.iter().for_each(|&layer| space.opened(layer, None));
+        for &layer in layers {
+            space.opened(layer, None);
+        }
         space.0
     }
 

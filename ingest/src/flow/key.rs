@@ -61,6 +61,7 @@ impl FlowKey {
     }
 
     /// The same key in a space of addresses.
+    #[must_use]
     pub const fn within(self, space: u32) -> Self {
         Self { space: space.to_ne_bytes(), ..self }
     }

@@ -35,6 +35,7 @@ impl Tagger {
     }
 
     /// The same, for lanes that read frames in this way: what they take for one flow must meet.
+    #[must_use]
     pub const fn reading(self, decoder: Decoder) -> Self {
         Self { decoder, ..self }
     }

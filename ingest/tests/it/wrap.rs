@@ -127,6 +127,10 @@ fn erspan_3(p: Inner<'_>) -> Vec<u8> {
     over_ip(47, &[&[0x10, 0, 0x22, 0xeb, 0, 0, 0, 1][..], &header].concat(), &p.frame())
 }
 
+fn plain(p: Inner<'_>) -> Vec<u8> {
+    p.frame()
+}
+
 /// A tag for each direction, as some networks have.
 fn vlan(p: Inner<'_>) -> Vec<u8> {
     frame(&[&[0x81, 0, 0, 10 + p.chosen()][..], &p.ethertype()].concat(), p.ip)
@@ -137,7 +141,7 @@ const LABELS: [u8; 14] = [0x88, 0x47, 0, 1, 0, 64, 0, 2, 0, 64, 0, 3, 1, 64];
 
 /// All that are opened.
 pub(crate) const ALL: [Wrap; 39] = [
-    wrap("plain", 0, |p| p.frame()),
+    wrap("plain", 0, plain),
     wrap("vlan", 0, vlan),
     wrap("qinq", 0, |p| {
         frame(&[&[0x88, 0xa8, 0, 100, 0x81, 0, 0, 20][..], &p.ethertype()].concat(), p.ip)
