@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crossbeam::channel::Sender;
 
-use crate::decode::Decoder;
 use crate::delivery::Delivery;
 use crate::lane::Tick;
 use crate::live::clock::{Clock, Moment};
@@ -62,7 +61,7 @@ pub(crate) struct CaptureParts<'a> {
     pub writer: Sender<Delivery>,
     pub metrics: &'a Metrics,
     pub interface: Arc<str>,
-    pub decoder: Decoder,
+    pub tagger: Tagger,
     pub periods: Periods,
 }
 
@@ -114,7 +113,7 @@ impl<'a> Capture<'a> {
             writer,
             metrics,
             interface,
-            decoder,
+            tagger,
             periods,
         } = parts;
         let exits: Vec<Exit> = lanes.into_iter().map(Exit::new).collect();
@@ -124,7 +123,7 @@ impl<'a> Capture<'a> {
             open,
             stamps: source.timestamp_source(),
             source: Some(source),
-            tagger: Tagger::pinned(exits.len()).reading(decoder),
+            tagger,
             exits,
             writer,
             metrics,
@@ -151,8 +150,8 @@ impl<'a> Capture<'a> {
         self.close()
     }
 
-    /// Messages that wait before the lanes.
     #[cfg(test)]
+    /// Messages that wait before the lanes.
     pub(crate) fn waiting(&self) -> usize {
         self.exits.iter().map(Exit::waiting).sum()
     }

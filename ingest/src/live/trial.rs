@@ -14,7 +14,6 @@ use schemas::store::StoreError;
 use crate::archive::Archive;
 use crate::block::{FrameRef, Walk};
 use crate::config::PacketArgs;
-use crate::decode::Decoder;
 use crate::delivery::Delivery;
 use crate::direction::Inside;
 use crate::flow::Limits;
@@ -29,8 +28,8 @@ use crate::metrics::Metrics;
 use crate::record::RowStyle;
 use crate::resolution::Resolutions;
 use crate::sink::Sink;
-use crate::source::SourceError;
 use crate::source::live::{KernelCounters, LiveSource, Parcel};
+use crate::source::{SourceError, Tagger};
 
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -272,7 +271,7 @@ fn play(lanes: usize, scene: impl FnOnce(&mut Trial<'_>)) -> Memory {
             writer,
             metrics: &metrics,
             interface,
-            decoder: Decoder::default(),
+            tagger: Tagger::pinned(lanes),
             periods: Periods { interval_ns: 10 * SECOND, rotate_ns: 10 * SECOND, retire_ns: 0 },
         });
         let mut trial = Trial { world: Arc::clone(&world), capture };
