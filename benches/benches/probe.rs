@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ingest::block::Block;
-use ingest::decode::decode;
+use ingest::decode::Decoder;
 use ingest::flow::{Arrival, Endpoint, Ends, Entry, Export, FlowKey, FlowTable, Limits, Reason};
 use ingest::frame::{Frame, LinkType};
 use ingest::names;
@@ -53,7 +53,12 @@ fn decoding(c: &mut Criterion) {
     let mut group = c.benchmark_group("decode");
     group.throughput(Throughput::Elements(frames.len() as u64));
     group.bench_function("bulk", |b| {
-        b.iter(|| frames.iter().filter(|frame| decode(black_box(frame)).is_ok()).count());
+        b.iter(|| {
+            frames
+                .iter()
+                .filter(|frame| Decoder::default().decode(black_box(frame)).is_ok())
+                .count()
+        });
     });
     group.finish();
 }
@@ -84,7 +89,7 @@ fn observation(number: u32) -> Observation {
         ts_ns: 1,
         ip_bytes: 1_500,
         wire_bytes: 1_514,
-        payload_bytes: 1_472,
+        header_bytes: 28,
         payload_at: 0,
     }
 }
@@ -101,7 +106,7 @@ fn filled(flows: u32) -> FlowTable {
         let hash = table.hash(&observation.key);
         table.observe(
             &observation,
-            Arrival { hash, clock: 1, place: None, sequence: None },
+            Arrival { hash, clock: 1, place: None, sequence: None, tunnel_octets: 0 },
             &mut Nobody,
         );
     }
@@ -144,7 +149,8 @@ fn looking_up(c: &mut Criterion) {
 
 /// Counts a group as a lane does.
 fn count(table: &mut FlowTable, packets: &[Observation]) {
-    let mut arrivals = [Arrival { hash: 0, clock: 2, place: None, sequence: None }; GROUP];
+    let mut arrivals =
+        [Arrival { hash: 0, clock: 2, place: None, sequence: None, tunnel_octets: 0 }; GROUP];
     for (arrival, packet) in arrivals.iter_mut().zip(packets) {
         arrival.hash = table.hash(&packet.key);
     }
@@ -194,7 +200,7 @@ fn payloads(plan: &Plan, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
             ts_ns: planned.ts_ns,
             link: LinkType::Ethernet,
         };
-        let Ok(decoded) = decode(&frame) else { continue };
+        let Ok(decoded) = Decoder::default().decode(&frame) else { continue };
         let payload = &frame.bytes[usize::from(decoded.observation.payload_at)..];
         if decoded.observation.payload_at != 0 && is_wanted(payload) {
             payloads.push(payload.to_vec());

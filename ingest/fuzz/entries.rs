@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use ingest::Inside;
-use ingest::decode::{decode as observe, detail, lane_hash};
+use ingest::config::PacketArgs;
+use ingest::decode::Decoder;
 use ingest::delivery::{Delivery, Outbox};
 use ingest::flow::Limits;
 use ingest::frame::{Frame, LinkType};
@@ -26,16 +27,17 @@ pub(crate) fn decode(data: &[u8]) {
     let captured = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     let original = captured.saturating_add(u32::from(u16::from_be_bytes([*more_high, *more_low])));
     let frame = Frame { bytes, original, ts_ns: 0, link };
-    let decoded = observe(&frame);
-    assert_eq!(decoded.is_ok(), detail(&frame).is_some(), "both walk the same way");
-    let hash = lane_hash(&frame);
+    let decoder = Decoder::default();
+    let decoded = decoder.decode(&frame);
+    assert_eq!(decoded.is_ok(), decoder.detail(&frame).is_some(), "both walk the same way");
+    let hash = decoder.lane_hash(&frame);
     let Ok(decoded) = decoded else {
         return assert_eq!(hash, 0, "what has no hosts goes where 0 goes");
     };
     let observation = decoded.observation;
     assert_eq!(observation.wire_bytes, original);
     assert!(usize::from(observation.payload_at) <= bytes.len());
-    assert!(observation.payload_bytes <= observation.ip_bytes);
+    assert!(observation.payload_bytes() <= observation.ip_bytes);
     assert!(observation.key.low <= observation.key.high);
     if let Some(payload) = bytes.get(usize::from(observation.payload_at)..) {
         names(payload);
@@ -108,7 +110,14 @@ pub(crate) fn container(data: &[u8]) {
     let limits =
         Limits { active_timeout_ns: 60_000_000_000, idle_timeout_ns: 15_000_000_000, flows_max: 4 };
     let style = RowStyle { sensor: "fuzz".into(), inside: Inside::default(), interface: None };
-    let settings = LaneSettings { lane: 0, limits, seed: 7, style, filter: None };
+    let settings = LaneSettings {
+        lane: 0,
+        limits,
+        seed: 7,
+        style,
+        filter: None,
+        packets: PacketArgs::default(),
+    };
     let (mut count, mut frames) = (Count::default(), 0);
     let (mut lane, mut tagger) = (Lane::new(settings, &mut count), Tagger::new(1));
     loop {

@@ -6,6 +6,7 @@ mod environment;
 mod file;
 mod layers;
 mod option;
+mod packets;
 mod startup;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ pub(crate) use self::check::store_problem;
 pub use self::environment::typed;
 pub(crate) use self::environment::wants_colour;
 pub use self::layers::{Layers, Problems};
+pub use self::packets::PacketArgs;
 pub use self::startup::{Start, checked, start};
 use crate::direction::{Inside, Prefix};
 use crate::endpoint::check_address;
@@ -65,6 +67,9 @@ pub struct IngestArgs {
     #[arg(short, long)]
     pub quiet: bool,
     // The rest last, for their headings in the help hold for what follows.
+    /// Of packets and flows.
+    #[command(flatten)]
+    pub packets: PacketArgs,
     /// Of people in the rows.
     #[command(flatten)]
     pub privacy: PrivacyArgs,
@@ -201,6 +206,7 @@ impl IngestArgs {
     pub fn of(read: Vec<PathBuf>, store: PathBuf) -> Self {
         Self {
             read,
+            packets: PacketArgs::default(),
             privacy: PrivacyArgs::default(),
             live: LiveArgs::default(),
             config: ConfigArgs::default(),
@@ -242,6 +248,7 @@ impl IngestArgs {
             lanes,
             sensor: self.sensor.clone().unwrap_or_else(host_name).into(),
             inside: Inside(self.inside.clone()),
+            packets: self.packets,
             limits: Limits {
                 active_timeout_ns: self.active_timeout,
                 idle_timeout_ns: self.idle_timeout,
@@ -265,6 +272,8 @@ pub struct Settings {
     pub sensor: Arc<str>,
     /// Inside networks.
     pub inside: Inside,
+    /// How packets are read.
+    pub packets: PacketArgs,
     /// Limits of each lane's table.
     pub limits: Limits,
 }

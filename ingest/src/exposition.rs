@@ -221,7 +221,8 @@ mod tests {
     fn times_before_1970_and_reasons() {
         assert_eq!(Seconds(-1_500_000_000).to_string(), "-1.500000000");
         let words: Vec<String> = Reject::ALL.into_iter().map(snake_case).collect();
-        let expected = ["link_type", "arp", "non_ip", "truncated", "malformed", "too_deep"];
+        let expected =
+            ["link_type", "arp", "non_ip", "truncated", "malformed", "too_deep", "duplicate"];
         assert_eq!(words, expected);
     }
 }

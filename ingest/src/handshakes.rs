@@ -149,7 +149,7 @@ mod tests {
 
     fn whose(port: u16) -> Whose {
         let (low, high) = (Endpoint::default(), Endpoint { address: [9; 16], port });
-        let key = FlowKey { low, high, ip_proto: 6, ip_version: 4 };
+        let key = FlowKey { low, high, ip_proto: 6, ip_version: 4, space: [0; 4] };
         Whose { key, born_ns: 5, from: End::Low }
     }
 

@@ -4,10 +4,14 @@
 
 use std::sync::Arc;
 
+use schemas::reject::Reject;
+
 use crate::block::{Block, FrameRef};
-use crate::decode::{Decoded, decode, detail, protocol};
+use crate::config::PacketArgs;
+use crate::decode::{Decoded, Decoder, protocol};
 use crate::delivery::{Desk, Outbox};
 use crate::dialogue::{Dialogue, Seen};
+use crate::duplicate::Duplicates;
 use crate::filter::Filter;
 use crate::flow::{
     Arrival, End, FlowTable, FragmentTable, Held, Limits, Matched, Observed, Open, TICK_NS,
@@ -56,15 +60,16 @@ pub struct LaneSettings {
     pub style: RowStyle,
     /// Frames that do not match are counted and looked at no further.
     pub filter: Option<Arc<Filter>>,
+    /// How packets are read.
+    pub packets: PacketArgs,
 }
 
 /// A packet that waits to be looked up, with the clock at its arrival.
 struct Grouped {
-    observation: Observation,
+    decoded: Decoded,
     hash: u64,
     at: FrameRef,
     clock: i64,
-    sequence: Option<Sequence>,
     /// Where its flow lay when the group was looked up.
     place: Option<u32>,
 }
@@ -74,6 +79,8 @@ pub struct Lane<O> {
     number: u8,
     live: bool,
     filter: Option<Arc<Filter>>,
+    decoder: Decoder,
+    duplicates: Duplicates,
     table: FlowTable,
     fragments: FragmentTable,
     dialogue: Dialogue,
@@ -97,13 +104,15 @@ impl<O> std::fmt::Debug for Lane<O> {
 impl<O: Outbox> Lane<O> {
     /// An idle lane.
     pub fn new(settings: LaneSettings, outbox: O) -> Self {
-        let LaneSettings { lane, limits, seed, style, filter } = settings;
+        let LaneSettings { lane, limits, seed, style, filter, packets } = settings;
         // Packets of an interface come as they happen: one out of time means that the clock was set.
         let interface = style.interface.clone();
         Self {
             number: lane,
             live: interface.is_some(),
             filter,
+            decoder: packets.decoder(),
+            duplicates: Duplicates::new(packets.dedup),
             table: FlowTable::new(limits, seed),
             fragments: FragmentTable::default(),
             dialogue: Dialogue::new(Arc::clone(&style.sensor)),
@@ -218,26 +227,30 @@ impl<O: Outbox> Lane<O> {
         if self.filter.as_ref().is_some_and(|filter| !filter.matches(&frame)) {
             return self.tally.reject(frame.original);
         }
-        match decode(&frame) {
-            Ok(Decoded { observation, fragment: None, sequence }) => {
-                self.tally.accept(&observation);
-                let hash = self.table.hash(&observation.key);
-                self.group.push(Grouped {
-                    observation,
-                    hash,
-                    at: *at,
-                    clock: self.clock,
-                    sequence,
-                    place: None,
-                });
+        let decoded = match self.decoder.decode(&frame) {
+            Ok(decoded) => decoded,
+            Err(reason) => return self.tally.ignore(reason, frame.original),
+        };
+        if self.duplicates.saw(&decoded.print, frame.ts_ns) {
+            self.tally.duplicates += 1;
+            if self.duplicates.are_dropped {
+                return self.tally.ignore(Reject::Duplicate, frame.original);
+            }
+        }
+        self.tally.accept(&decoded.observation);
+        let Decoded { observation, fragment, tunnel_octets, .. } = decoded;
+        match fragment {
+            None => {
+                let (hash, clock) = (self.table.hash(&observation.key), self.clock);
+                self.group.push(Grouped { decoded, hash, at: *at, clock, place: None });
                 if self.group.len() >= GROUP {
                     self.settle(block);
                 }
             }
-            Ok(Decoded { observation, fragment: Some(fragment), .. }) => {
+            Some(fragment) => {
                 self.settle(block);
-                self.tally.accept(&observation);
-                let held = Held { observation, detail: detail(&frame) };
+                let detail = self.decoder.detail(&frame);
+                let held = Held { observation, detail, tunnel_octets };
                 let matched = self.fragments.take(held, fragment, self.clock, &mut self.released);
                 self.count_released();
                 if let Matched::Now(now) = matched {
@@ -246,7 +259,6 @@ impl<O: Outbox> Lane<O> {
                     }
                 }
             }
-            Err(reason) => self.tally.ignore(reason, frame.original),
         }
     }
 
@@ -254,19 +266,18 @@ impl<O: Outbox> Lane<O> {
     fn settle(&mut self, block: &Block) {
         let mut group = std::mem::take(&mut self.group);
         for grouped in &mut group {
-            grouped.place = self.table.find(&grouped.observation.key, grouped.hash);
+            grouped.place = self.table.find(&grouped.decoded.observation.key, grouped.hash);
         }
-        for Grouped { observation, hash, at, clock, sequence, place } in &group {
-            let arrival =
-                Arrival { hash: *hash, clock: *clock, place: *place, sequence: *sequence };
+        for &Grouped { ref decoded, hash, ref at, clock, place } in &group {
+            let &Decoded { ref observation, sequence, tunnel_octets, .. } = decoded;
+            let arrival = Arrival { hash, clock, place, sequence, tunnel_octets };
             let observed = self.table.observe(observation, arrival, &mut self.desk);
             self.tally.acknowledge(observed.acknowledged);
             if observed.is_new {
-                observed.entry.detail = detail(&block.frame(at));
+                observed.entry.detail = self.decoder.detail(&block.frame(at));
             }
             if observation.payload_at != 0 {
-                let (frame, sequence) = (block.frame(at), *sequence);
-                let speech = Speech { frame, observation, clock: *clock, sequence };
+                let speech = Speech { frame: block.frame(at), observation, clock, sequence };
                 let ears = (&mut self.dialogue, &mut self.quics);
                 listen(observed, &speech, ears, &mut self.desk);
             }
@@ -279,7 +290,9 @@ impl<O: Outbox> Lane<O> {
         let observation = &held.observation;
         let hash = self.table.hash(&observation.key);
         // A segment in pieces has a length that its first piece does not say.
-        let arrival = Arrival { hash, clock: self.clock, place: None, sequence: None };
+        let tunnel_octets = held.tunnel_octets;
+        let arrival =
+            Arrival { hash, clock: self.clock, place: None, sequence: None, tunnel_octets };
         let observed = self.table.observe(observation, arrival, &mut self.desk);
         if observed.is_new {
             observed.entry.detail.clone_from(&held.detail);
@@ -368,7 +381,7 @@ fn listen<O>(
     let Speech { frame, observation, clock, sequence } = speech;
     let draft = &mut desk.draft;
     let start = usize::from(observation.payload_at);
-    let end = frame.bytes.len().min(start + observation.payload_bytes as usize);
+    let end = frame.bytes.len().min(start + observation.payload_bytes() as usize);
     let Some(payload) = frame.bytes.get(start..end) else { return };
     let key = &observation.key;
     if key.low.port == DNS_PORT || key.high.port == DNS_PORT {
@@ -387,7 +400,7 @@ fn listen<O>(
         let syn = u32::from(observation.tcp_flags & tcp::SYN != 0);
         Ear { entry, room, handshakes: &mut desk.handshakes }.hear(&Segment {
             payload,
-            is_whole: payload.len() == observation.payload_bytes as usize,
+            is_whole: payload.len() == observation.payload_bytes() as usize,
             number: sequence.map(|sequence| sequence.number.wrapping_add(syn)),
             from: End::sender(observation.has(Observation::FORWARD)),
             clock: *clock,

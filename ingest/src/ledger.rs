@@ -28,6 +28,8 @@ pub struct Tally {
     pub length_exceeds_frame: u64,
     /// Frames longer than the interface can carry.
     pub super_frames: u64,
+    /// Packets seen a moment before already.
+    pub duplicates: u64,
     /// TCP acknowledgements compared with the data seen.
     pub tcp_acks: u64,
     /// Of these, those of data not seen.
@@ -46,6 +48,7 @@ impl Default for Tally {
             ip_bytes: 0,
             length_exceeds_frame: 0,
             super_frames: 0,
+            duplicates: 0,
             tcp_acks: 0,
             tcp_ack_gaps: 0,
             time: Time::NONE,
@@ -210,7 +213,8 @@ impl Account {
         let since = std::mem::replace(&mut self.totals, end.totals);
         let Tally { seen, filtered, ignored, wire_ignored, ip_bytes, .. } = end.tally;
         let ignored_packets: u64 = ignored.iter().sum();
-        let [link_type, arp, non_ip, truncated, malformed, too_deep] = ignored.map(count);
+        let [link_type, arp, non_ip, truncated, malformed, too_deep, duplicate] =
+            ignored.map(count);
         let Time { from_ns, to_ns, step_back_ns } = end.tally.time;
         let balance = |opened: u64, came: u64, left: [u64; 4]| {
             count(opened) + count(came) - left.map(count).iter().sum::<i64>()
@@ -234,6 +238,8 @@ impl Account {
             ignored_truncated: truncated,
             ignored_malformed: malformed,
             ignored_too_deep: too_deep,
+            ignored_duplicate: Some(duplicate),
+            duplicates: Some(count(end.tally.duplicates)),
             kernel_packets: None,
             kernel_drops: None,
             ring_pending: None,

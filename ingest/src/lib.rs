@@ -11,6 +11,7 @@ pub mod delivery;
 mod dialogue;
 mod direction;
 pub mod doctor;
+mod duplicate;
 pub mod endpoint;
 mod error;
 pub mod exposition;

@@ -288,13 +288,13 @@ mod tests {
     fn packet(from: End, tcp_flags: u8, payload: &[u8]) -> Observation {
         let (low, high) = (Endpoint::default(), Endpoint { address: [9; 16], port: 443 });
         Observation {
-            key: FlowKey { low, high, ip_proto: 6, ip_version: 4 },
+            key: FlowKey { low, high, ip_proto: 6, ip_version: 4, space: [0; 4] },
             tcp_flags,
             bits: u8::from(from == End::Low) * Observation::FORWARD,
             ts_ns: 5,
-            ip_bytes: 40,
+            ip_bytes: 40 + u32::try_from(payload.len()).unwrap(),
+            header_bytes: 40,
             wire_bytes: 54,
-            payload_bytes: u32::try_from(payload.len()).unwrap(),
             payload_at: 54,
         }
     }

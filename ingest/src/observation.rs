@@ -15,10 +15,10 @@ pub struct Observation {
     pub ts_ns: i64,
     /// Octets of the IP packet, as its header says.
     pub ip_bytes: u32,
+    /// Of these, octets before the transport payload.
+    pub header_bytes: u16,
     /// Length of the frame on the wire.
     pub wire_bytes: u32,
-    /// Octets of transport payload, as the headers say.
-    pub payload_bytes: u32,
     /// Where the payload begins in the frame; 0 where none was captured.
     pub payload_at: u16,
 }
@@ -32,6 +32,11 @@ impl Observation {
     pub const FRAGMENT: u8 = 2;
     /// The IP header claims more octets than the frame had.
     pub const EXCEEDS_FRAME: u8 = 4;
+
+    /// Octets of transport payload, as the headers say.
+    pub const fn payload_bytes(&self) -> u32 {
+        self.ip_bytes.saturating_sub(self.header_bytes as u32)
+    }
 
     /// Whether a bit is set.
     pub const fn has(&self, bit: u8) -> bool {

@@ -100,6 +100,7 @@ impl Outcome {
             ("cut before addresses", self.sum(|r| r.ignored_truncated)),
             ("malformed", self.sum(|r| r.ignored_malformed)),
             ("too deep", self.sum(|r| r.ignored_too_deep)),
+            ("duplicates", self.sum(|r| r.ignored_duplicate.unwrap_or(0))),
         ];
         let ignored = reasons.iter().map(|(_, count)| count).sum();
         line(f, "ignored", [ignored, self.sum(|r| r.wire_ignored), 0], "")?;
@@ -157,7 +158,7 @@ impl Outcome {
     }
 
     /// Limits that were met, and oddities that were counted.
-    fn remarks(&self) -> [(&'static str, i64, &'static str); 4] {
+    fn remarks(&self) -> [(&'static str, i64, &'static str); 5] {
         let dns = self.sum(|r| r.dns_evictions) + self.written.answer_evictions.cast_signed();
         [
             (
@@ -174,6 +175,11 @@ impl Outcome {
                 "fragments alone",
                 self.sum(|r| r.fragments_unmatched),
                 "first piece never seen; counted without ports",
+            ),
+            (
+                "seen twice",
+                self.sum(|r| r.duplicates.unwrap_or(0) - r.ignored_duplicate.unwrap_or(0)),
+                "copies within 10 ms, as of a mirror with two sides; --dedup leaves them out",
             ),
             ("DNS entries evicted", dns, "answers forgotten early; names may be missing"),
         ]

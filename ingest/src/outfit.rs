@@ -45,6 +45,7 @@ impl Outfit {
                 interface: self.interface.clone(),
             },
             filter: self.filter.clone(),
+            packets: self.settings.packets,
         };
         Lane::new(settings, outbox)
     }

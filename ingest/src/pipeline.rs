@@ -13,6 +13,7 @@ use schemas::store::{Input, Publisher, Store, StoreError};
 use crate::archive::{Archive, Files};
 use crate::block::{Block, Time};
 use crate::config::IngestArgs;
+use crate::decode::Decoder;
 use crate::delivery::{Delivery, Outbox};
 use crate::error::IngestError;
 use crate::flow::Open;
@@ -56,7 +57,8 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
         .stating(privacy.statement());
     let backend = if paths.iter().any(|path| path.as_os_str() == "-") { "stream" } else { "file" };
     let progress = progress(&paths, args.quiet);
-    let reader = Reader { paths: &paths, pool: &pool, progress };
+    let decoder = args.packets.decoder();
+    let reader = Reader { paths: &paths, pool: &pool, decoder, progress };
     let outfit = Outfit { settings, filter, interface: None, backend, kernel_filters: false };
     let names = (outfit.resolutions(), privacy);
     let sink = Sink::new(Files::new(publisher), outfit.accounts(), names);
@@ -84,13 +86,14 @@ struct Read {
 struct Reader<'a> {
     paths: &'a [PathBuf],
     pool: &'a Pool,
+    decoder: Decoder,
     progress: ProgressBar,
 }
 
 impl Reader<'_> {
     /// Reads all files and hands every block to every lane; stops early when the lanes are gone.
     fn run(self, lanes: &[Sender<Message>]) -> Result<Read, SourceError> {
-        let mut tagger = Tagger::new(lanes.len());
+        let mut tagger = Tagger::new(lanes.len()).reading(self.decoder);
         let mut read = Read::default();
         'files: for path in self.paths {
             let mut source = FileSource::open(path, self.pool)?;

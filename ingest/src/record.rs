@@ -6,7 +6,7 @@ use std::sync::Arc;
 use schemas::flow::FlowRow;
 use schemas::{Mac, Micros};
 
-use crate::decode::protocol;
+use crate::decode::{Tunnel, protocol};
 use crate::direction::Inside;
 use crate::flow::{End, Endpoint, Entry, Reason, Side};
 
@@ -68,6 +68,9 @@ impl RowStyle {
             tunnel_id: first.tunnel_id,
             tunnel_src_ip: first.tunnel_src_ip,
             tunnel_dst_ip: first.tunnel_dst_ip,
+            tunnel_bytes: (first.tunnel_type.is_some() || entry.tunnel_bytes > 0)
+                .then(|| count(entry.tunnel_bytes)),
+            tunnel_stack: first.tunnel_stack,
             src_mac: first.src_mac,
             dst_mac: first.dst_mac,
             src_packets: count(sent.packets),
@@ -123,12 +126,15 @@ struct FirstPacket {
     tunnel_id: Option<i64>,
     tunnel_src_ip: Option<IpAddr>,
     tunnel_dst_ip: Option<IpAddr>,
+    tunnel_stack: Option<Arc<str>>,
 }
 
 impl FirstPacket {
     fn of(entry: &Entry, src_is_first: bool) -> Self {
         let Some(detail) = &entry.detail else { return Self::default() };
         let (link, tunnel) = (&detail.link, detail.tunnel.as_deref());
+        let (outermost, ends) =
+            (tunnel.and_then(Tunnel::outermost), tunnel.and_then(|tunnel| tunnel.ends));
         let (sender, receiver) = (link.source_mac.map(Mac), link.target_mac.map(Mac));
         let (src_mac, dst_mac) = if src_is_first { (sender, receiver) } else { (receiver, sender) };
         Self {
@@ -139,10 +145,11 @@ impl FirstPacket {
             src_mac,
             dst_mac,
             dscp: Some(i32::from(detail.dscp)),
-            tunnel_type: tunnel.map(|tunnel| tunnel.kind),
-            tunnel_id: tunnel.and_then(|tunnel| tunnel.id).map(i64::from),
-            tunnel_src_ip: tunnel.map(|tunnel| address(tunnel.from, tunnel.version)),
-            tunnel_dst_ip: tunnel.map(|tunnel| address(tunnel.to, tunnel.version)),
+            tunnel_type: outermost.map(|layer| layer.kind.word()),
+            tunnel_id: outermost.and_then(|layer| layer.id).map(i64::from),
+            tunnel_src_ip: ends.map(|ends| address(ends.from, ends.version)),
+            tunnel_dst_ip: ends.map(|ends| address(ends.to, ends.version)),
+            tunnel_stack: tunnel.map(|tunnel| tunnel.to_string().into()),
         }
     }
 }

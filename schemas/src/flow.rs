@@ -30,9 +30,11 @@ table! {"flows": FlowRow, FlowBatch, "flow_end",
     inner_vlan_id: Option<i32>, "", "IPFIX 245 dot1qCustomerVlanId", "Next VLAN inwards of the first packet.";
     mpls_label: Option<i32>, "", "IPFIX 70 mplsTopLabelStackSection", "Top label of the first packet.";
     tunnel_type: Option<&'static str>, "", "", "Outermost tunnel that was opened to find this flow.";
-    tunnel_id: Option<i64>, "", "IPFIX 351 layer2SegmentId", "Identifier of that tunnel: key, VNI or TEID.";
-    tunnel_src_ip: Option<IpAddr>, "RFC 5952 text", "", "Source of the tunnel of the first packet.";
-    tunnel_dst_ip: Option<IpAddr>, "RFC 5952 text", "", "Destination of the tunnel of the first packet.";
+    tunnel_id: Option<i64>, "", "IPFIX 351 layer2SegmentId", "Identifier of that tunnel: key, VNI, TEID, or of L2TPv2 tunnel × 65536 + session.";
+    tunnel_src_ip: Option<IpAddr>, "RFC 5952 text", "", "Source of the outermost tunnel over IP of the first packet.";
+    tunnel_dst_ip: Option<IpAddr>, "RFC 5952 text", "", "Destination of that tunnel.";
+    tunnel_bytes: Option<i64>, "octets, IP layer", "", "Octets of the outermost IP packets beyond bytes: what the tunnels cost. Null without a tunnel.";
+    tunnel_stack: Option<Arc<str>>, "vxlan:42/gre:7", "", "All tunnels of the first packet, outermost first, each with its identifier; beyond 8 their number.";
     src_mac: Option<Mac>, "", "IPFIX 56 sourceMacAddress", "MAC address that sent the initiator's first packet.";
     dst_mac: Option<Mac>, "", "IPFIX 80 destinationMacAddress", "MAC address on the responder's side.";
     src_packets: i64, "packets", "IPFIX 2 packetDeltaCount", "Packets sent by src.";

@@ -29,6 +29,8 @@ table! {"ledger": LedgerRow, LedgerBatch, "ts_end",
     ignored_truncated: i64, "packets", "", "Frames captured too short to hold the addresses.";
     ignored_malformed: i64, "packets", "IPFIX 164 ignoredPacketTotalCount", "Frames whose headers contradict themselves.";
     ignored_too_deep: i64, "packets", "", "Frames with more headers than are walked.";
+    ignored_duplicate: Option<i64>, "packets", "", "Packets seen a moment before already, left out because --dedup asks for it.";
+    duplicates: Option<i64>, "packets", "", "Packets seen a moment before already, counted whether left out or not: the mark of a mirror with two sides.";
     kernel_packets: Option<i64>, "packets", "Suricata kernel_packets", "Packets the kernel counted, dropped ones included; null for files.";
     kernel_drops: Option<i64>, "packets", "Suricata kernel_drops", "Packets the kernel dropped; null for files.";
     ring_pending: Option<i64>, "packets", "", "Counted by the kernel, not yet walked; null for files.";

@@ -16,12 +16,21 @@ pub enum Reject {
     Malformed,
     /// More headers than the decoder is willing to walk.
     TooDeep,
+    /// The same packet came a moment before, and duplicates are not wanted.
+    Duplicate,
 }
 
 impl Reject {
     /// All reasons, in the order of their counters.
-    pub const ALL: [Self; 6] =
-        [Self::LinkType, Self::Arp, Self::NonIp, Self::Truncated, Self::Malformed, Self::TooDeep];
+    pub const ALL: [Self; 7] = [
+        Self::LinkType,
+        Self::Arp,
+        Self::NonIp,
+        Self::Truncated,
+        Self::Malformed,
+        Self::TooDeep,
+        Self::Duplicate,
+    ];
 
     /// Position in [`Self::ALL`].
     pub const fn index(self) -> usize {

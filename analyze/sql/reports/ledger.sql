@@ -13,6 +13,8 @@ SELECT
     coalesce(sum(ignored_truncated), 0) AS ignored_truncated,
     coalesce(sum(ignored_malformed), 0) AS ignored_malformed,
     coalesce(sum(ignored_too_deep), 0) AS ignored_too_deep,
+    coalesce(sum(ignored_duplicate), 0) AS ignored_duplicate,
+    coalesce(sum(duplicates), 0) AS duplicates,
     coalesce(sum(kernel_packets), 0) AS kernel_packets,
     coalesce(sum(kernel_drops), 0) AS kernel_drops,
     coalesce(sum(kernel_freezes), 0) AS kernel_freezes,

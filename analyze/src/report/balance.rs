@@ -31,6 +31,10 @@ pub struct Balance {
     pub ignored_malformed: i64,
     /// Sum of `ignored_too_deep` of the ledger.
     pub ignored_too_deep: i64,
+    /// Sum of `ignored_duplicate` of the ledger.
+    pub ignored_duplicate: i64,
+    /// Sum of `duplicates` of the ledger.
+    pub duplicates: i64,
     /// Sum of `kernel_packets` of the ledger.
     pub kernel_packets: i64,
     /// Sum of `kernel_drops` of the ledger.
@@ -98,6 +102,7 @@ impl Balance {
             + self.ignored_truncated
             + self.ignored_malformed
             + self.ignored_too_deep
+            + self.ignored_duplicate
     }
 
     /// Packets that flows still open took along, less those that open flows had brought.

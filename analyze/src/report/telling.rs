@@ -187,6 +187,16 @@ fn oddities(balance: &Balance) -> Vec<String> {
             grouped(balance.super_frames),
         ));
     }
+    if balance.duplicates > 0 {
+        let ppm =
+            i128::from(balance.duplicates) * 1_000_000 / i128::from(balance.packets_seen.max(1));
+        said.push(format!(
+            "{} packets ({}) were seen twice within 10 ms, as a mirror with two sides shows them; {} of them are left out of the figures.",
+            grouped(balance.duplicates),
+            millionths(i64::try_from(ppm).unwrap_or(i64::MAX)),
+            grouped(balance.ignored_duplicate),
+        ));
+    }
     if balance.rows_judged > 0 {
         let ppm =
             i128::from(balance.one_way_rows.max(0)) * 1_000_000 / i128::from(balance.rows_judged);

@@ -332,6 +332,7 @@ pub(crate) fn balance(ledger: &Balance) -> (Vec<Entry>, Vec<Entry>) {
         ("ignored: captured too short", ledger.ignored_truncated),
         ("ignored: malformed", ledger.ignored_malformed),
         ("ignored: too many headers", ledger.ignored_too_deep),
+        ("ignored: seen a moment before already", ledger.ignored_duplicate),
         ("did not match the filter", ledger.filtered),
         ("lost: a lane was full", ledger.queue_drops),
         ("lost: in rows that the disk did not take", ledger.rows_lost_packets),

@@ -34,6 +34,8 @@ fn row(from: i64, to: i64) -> LedgerRow {
         ignored_truncated: 0,
         ignored_malformed: 0,
         ignored_too_deep: 0,
+        ignored_duplicate: None,
+        duplicates: None,
         kernel_packets: None,
         kernel_drops: None,
         ring_pending: None,

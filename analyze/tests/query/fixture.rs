@@ -51,6 +51,8 @@ pub(crate) fn flow(at: i64, dst_ip: &str) -> FlowRow {
         tunnel_id: None,
         tunnel_src_ip: None,
         tunnel_dst_ip: None,
+        tunnel_bytes: None,
+        tunnel_stack: None,
         src_mac: Some(Mac([0x64, 0x09, 0x80, 0x1d, 0x52, 0x0a])),
         dst_mac: None,
         src_packets: 10,

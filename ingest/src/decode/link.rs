@@ -3,7 +3,9 @@
 use schemas::reject::Reject;
 
 use crate::decode::bytes::{array, be16, be32, u8_at};
-use crate::decode::tunnel::Inside;
+use crate::decode::layer::{Kind, Layer};
+use crate::decode::opened::{self, Inside};
+use crate::decode::plausible;
 use crate::frame::{Frame, LinkType};
 
 /// Headers walked in one frame at most.
@@ -13,12 +15,14 @@ mod ethertype {
     pub(super) const IPV4: u16 = 0x0800;
     pub(super) const ARP: u16 = 0x0806;
     pub(super) const RARP: u16 = 0x8035;
+    pub(super) const TRILL: u16 = 0x22f3;
     pub(super) const CTAG: u16 = 0x8100;
     pub(super) const IPV6: u16 = 0x86dd;
     pub(super) const MPLS: u16 = 0x8847;
     pub(super) const MPLS_UPSTREAM: u16 = 0x8848;
     pub(super) const PPPOE_SESSION: u16 = 0x8864;
     pub(super) const STAG: u16 = 0x88a8;
+    pub(super) const BACKBONE: u16 = 0x88e7;
     pub(super) const FABRIC_PATH: u16 = 0x8903;
     pub(super) const CISCO_METADATA: u16 = 0x8909;
     pub(super) const VN_TAG: u16 = 0x8926;
@@ -43,6 +47,14 @@ pub struct Link {
     pub inner_vlan: Option<u16>,
     /// Top MPLS label.
     pub mpls: Option<u32>,
+    /// Outermost of the wrappers that lie between.
+    pub carrier: Option<Layer>,
+}
+
+impl Link {
+    fn carried(&mut self, kind: Kind, id: Option<u32>) {
+        self.carrier.get_or_insert(Layer { kind, id });
+    }
 }
 
 /// What comes next while walking inwards.
@@ -66,6 +78,7 @@ pub(crate) fn strip_inside(bytes: &[u8], at: usize, inside: Inside) -> Result<Li
         Inside::Ip => Next::Ip,
         Inside::Ppp => Next::Ppp,
         Inside::Ethertype(number) => Next::Ethertype(number),
+        Inside::Llc => llc(bytes, &mut link)?,
         Inside::Ethernet => ethernet(bytes, &mut link)?,
     };
     walk(bytes, link, next)
@@ -166,6 +179,9 @@ fn ethertype(bytes: &[u8], number: u16, link: &mut Link) -> Result<Next, Reject>
             link.ip_at = at + 2;
             ethernet(bytes, link)
         }
+        ty::BACKBONE => backbone(bytes, link),
+        ty::TRILL => trill(bytes, link),
+        opened::NSH => service(bytes, link),
         _ if number < ty::MIN => llc(bytes, link),
         _ => Err(Reject::NonIp),
     }
@@ -197,14 +213,61 @@ fn mpls(bytes: &[u8], link: &mut Link) -> Result<Next, Reject> {
         link.mpls.get_or_insert(entry >> 12);
         link.ip_at += 4;
         if entry & 0x100 != 0 {
-            // The label says nothing of what follows; the version nibble does (RFC 4928).
-            return match u8_at(bytes, link.ip_at).ok_or(Reject::Truncated)? >> 4 {
-                4 | 6 => Ok(Next::Ip),
-                _ => Err(Reject::NonIp),
-            };
+            return beneath_labels(bytes, link, entry >> 12);
         }
     }
     Err(Reject::TooDeep)
+}
+
+/// The label says nothing of what follows: the version nibble says IP (RFC 4928), unless a frame shows itself whose first address begins with it (RFC 8469).
+fn beneath_labels(bytes: &[u8], link: &mut Link, label: u32) -> Result<Next, Reject> {
+    let at = link.ip_at;
+    let is_frame = |at| plausible::ethernet(bytes, at, usize::MAX);
+    let frame_at = match u8_at(bytes, at).ok_or(Reject::Truncated)? >> 4 {
+        4 | 6 if !is_frame(at) || plausible::packet(bytes, at, usize::MAX) => return Ok(Next::Ip),
+        // A control word (RFC 4448 section 4.6).
+        0 if is_frame(at + 4) => at + 4,
+        _ if is_frame(at) => at,
+        _ => return Err(Reject::NonIp),
+    };
+    link.carried(Kind::EoMpls, Some(label));
+    link.ip_at = frame_at;
+    ethernet(bytes, link)
+}
+
+/// The tag of a backbone service (IEEE 802.1Q section 9.7), and the customer's frame.
+fn backbone(bytes: &[u8], link: &mut Link) -> Result<Next, Reject> {
+    let tag = be32(bytes, link.ip_at).ok_or(Reject::Truncated)?;
+    link.carried(Kind::Pbb, Some(tag & 0x00ff_ffff));
+    link.ip_at += 4;
+    ethernet(bytes, link)
+}
+
+/// TRILL (RFC 6325 section 3.1): options of so many words behind the nicknames, and the frame.
+fn trill(bytes: &[u8], link: &mut Link) -> Result<Next, Reject> {
+    let words = be16(bytes, link.ip_at).ok_or(Reject::Truncated)? >> 6 & 0x1f;
+    link.carried(Kind::Trill, None);
+    link.ip_at += 6 + usize::from(words) * 4;
+    ethernet(bytes, link)
+}
+
+/// NSH (RFC 8300 section 2): its length in words, what follows, and the path.
+fn service(bytes: &[u8], link: &mut Link) -> Result<Next, Reject> {
+    let (base, path) = (be32(bytes, link.ip_at), be32(bytes, link.ip_at + 4));
+    let (base, path) = base.zip(path).ok_or(Reject::Truncated)?;
+    let words = base >> 16 & 0x3f;
+    if base >> 30 != 0 || words < 2 {
+        return Err(Reject::Malformed);
+    }
+    link.carried(Kind::Nsh, Some(path >> 8));
+    link.ip_at += words as usize * 4;
+    match base & 0xff {
+        1 | 2 => Ok(Next::Ip),
+        3 => ethernet(bytes, link),
+        4 => Ok(Next::Ethertype(opened::NSH)),
+        5 => Ok(Next::Ethertype(ethertype::MPLS)),
+        _ => Err(Reject::NonIp),
+    }
 }
 
 /// LLC (IEEE 802.2) with the three ways in which IP follows it.

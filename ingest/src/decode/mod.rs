@@ -3,17 +3,27 @@
 //! Decoding cannot fail, it can only decline; it opens nothing, keeps nothing and reads no clock.
 
 pub(crate) mod bytes;
+mod gre;
+mod l2tp;
+mod layer;
 mod link;
 mod net;
+mod opened;
+mod overlay;
+mod plausible;
+mod print;
 pub mod protocol;
 mod transport;
 mod tunnel;
 
+pub use layer::{FlowSpace, Kind, Layer, Tunnel, TunnelEnds, Tunnels};
 pub use link::{Link, strip};
 pub use net::{Fragment, Net};
+pub use print::Print;
 
 use schemas::reject::Reject;
 
+use crate::decode::layer::{Space, Witness};
 use crate::flow::{Endpoint, Ends, FlowKey, host_pair_hash};
 use crate::frame::Frame;
 use crate::observation::{Observation, Sequence};
@@ -27,98 +37,10 @@ pub struct Decoded {
     pub fragment: Option<Fragment>,
     /// Numbers of a TCP segment.
     pub sequence: Option<Sequence>,
-}
-
-/// A tunnel that was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tunnel {
-    /// Word of the column `tunnel_type`.
-    pub kind: &'static str,
-    /// Key, VNI, TEID or session.
-    pub id: Option<u32>,
-    /// IP version of the outer header.
-    pub version: u8,
-    /// Sender of the outer packet.
-    pub from: [u8; 16],
-    /// Receiver of the outer packet.
-    pub to: [u8; 16],
-}
-
-/// The way to the innermost IP header.
-struct Walk {
-    link: Link,
-    net: Net,
-    tunnel: Option<Tunnel>,
-}
-
-/// Tunnels within tunnels that are opened.
-const DEPTH_MAX: usize = 16;
-
-fn walk(frame: &Frame<'_>) -> Result<Walk, Reject> {
-    let bytes = frame.bytes;
-    let link = strip(frame)?;
-    let net = net::parse(bytes, link.ip_at, frame.original)?;
-    let mut walk = Walk { link, net, tunnel: None };
-    for _ in 0..DEPTH_MAX {
-        // A later fragment begins in the middle of whatever it carries.
-        if walk.net.fragment.is_some_and(|fragment| !fragment.first) {
-            break;
-        }
-        let Some(opened) = tunnel::open(bytes, &walk.net) else { break };
-        // What does not hold a packet inside is a packet itself.
-        let Ok(inner) = link::strip_inside(bytes, opened.at, opened.inside) else { break };
-        let Ok(net) = net::parse(bytes, inner.ip_at, frame.original) else { break };
-        let outer = &walk.net;
-        walk.tunnel.get_or_insert(Tunnel {
-            kind: opened.kind,
-            id: opened.id,
-            version: outer.version,
-            from: outer.from,
-            to: outer.to,
-        });
-        // The inner MAC addresses are nearer to the hosts, the outer tags to the tap.
-        walk.link = Link {
-            ip_at: inner.ip_at,
-            source_mac: inner.source_mac.or(walk.link.source_mac),
-            target_mac: inner.target_mac.or(walk.link.target_mac),
-            ..walk.link
-        };
-        walk.net = net;
-    }
-    Ok(walk)
-}
-
-/// Says what a frame is.
-pub fn decode(frame: &Frame<'_>) -> Result<Decoded, Reject> {
-    let Walk { link, net, .. } = walk(frame)?;
-    let transport = transport::parse(frame.bytes, &net);
-    let (key, forward) = FlowKey::of(&Ends {
-        from: Endpoint { address: net.from, port: transport.from_port },
-        to: Endpoint { address: net.to, port: transport.to_port },
-        ip_proto: net.protocol,
-        ip_version: net.version,
-    });
-    let claimed = link.ip_at as u64 + u64::from(net.octets);
-    let mut bits = 0;
-    for (bit, set) in [
-        (Observation::FORWARD, forward),
-        (Observation::FRAGMENT, net.fragment.is_some()),
-        (Observation::EXCEEDS_FRAME, claimed > u64::from(frame.original)),
-    ] {
-        bits |= if set { bit } else { 0 };
-    }
-    let captured = transport.payload_at < frame.bytes.len() && transport.payload_octets > 0;
-    let observation = Observation {
-        key,
-        tcp_flags: transport.tcp_flags,
-        bits,
-        ts_ns: frame.ts_ns,
-        ip_bytes: net.octets,
-        wire_bytes: frame.original,
-        payload_bytes: transport.payload_octets,
-        payload_at: if captured { u16::try_from(transport.payload_at).unwrap_or(0) } else { 0 },
-    };
-    Ok(Decoded { observation, fragment: net.fragment, sequence: transport.sequence })
+    /// Octets of the outermost IP packet that are not the innermost one's.
+    pub tunnel_octets: u32,
+    /// What a copy of this packet has in common with it.
+    pub print: Print,
 }
 
 /// What only the first packet of a flow is asked for.
@@ -130,25 +52,134 @@ pub struct Detail {
     pub dscp: u8,
     /// ICMP type and code.
     pub icmp: Option<(u8, u8)>,
-    /// Outermost tunnel; apart, for few flows are in one and the table holds many.
+    /// What it was wrapped in; apart, for few flows are in a tunnel and the table holds many.
     pub tunnel: Option<Box<Tunnel>>,
 }
 
-/// The details of a frame that [`decode`] has accepted.
-pub fn detail(frame: &Frame<'_>) -> Option<Detail> {
-    let Walk { link, net, tunnel } = walk(frame).ok()?;
-    let is_icmp = matches!(net.protocol, protocol::ICMP | protocol::ICMPV6);
-    let icmp = if is_icmp && net.fragment.is_none_or(|fragment| fragment.first) {
-        bytes::array(frame.bytes, net.payload_at).map(|[kind, code]: [u8; 2]| (kind, code))
-    } else {
-        None
-    };
-    Some(Detail { link, dscp: net.dscp, icmp, tunnel: tunnel.map(Box::new) })
+/// The way to the innermost IP header.
+struct Walk {
+    link: Link,
+    net: Net,
+    /// Octets of the outermost IP packet.
+    outermost: u32,
 }
 
-/// Hash of the two innermost hosts of a frame; what has none goes where 0 goes.
-pub fn lane_hash(frame: &Frame<'_>) -> u64 {
-    walk(frame).map_or(0, |walk| host_pair_hash(&walk.net.from, &walk.net.to))
+/// Tunnels within tunnels that are opened.
+const DEPTH_MAX: usize = 16;
+
+/// How frames are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Decoder {
+    /// Which tunnels are opened.
+    pub tunnels: Tunnels,
+    /// What keeps flows apart beside their ends.
+    pub space: FlowSpace,
+}
+
+impl Decoder {
+    fn walk(self, frame: &Frame<'_>, witness: &mut impl Witness) -> Result<Walk, Reject> {
+        let bytes = frame.bytes;
+        let link = strip(frame)?;
+        let net = net::parse(bytes, link.ip_at, frame.original)?;
+        if let Some(layer) = link.carrier {
+            witness.opened(layer, None);
+        }
+        let mut walk = Walk { link, net, outermost: net.octets };
+        for _ in 0..DEPTH_MAX {
+            // A later fragment begins in the middle of whatever it carries.
+            if walk.net.fragment.is_some_and(|fragment| !fragment.first) {
+                break;
+            }
+            let Some(opened) = tunnel::open(bytes, &walk.net, self.tunnels) else { break };
+            // What does not hold a packet inside is a packet itself.
+            let Ok(inner) = link::strip_inside(bytes, opened.at, opened.inside) else { break };
+            let Ok(net) = net::parse(bytes, inner.ip_at, frame.original) else { break };
+            let room = walk.net.end().saturating_sub(inner.ip_at);
+            if !opened.is_sure && !plausible::packet(bytes, inner.ip_at, room) {
+                break;
+            }
+            witness.opened(opened.layer, Some(&walk.net));
+            if let Some(layer) = inner.carrier {
+                witness.opened(layer, None);
+            }
+            // The inner MAC addresses are nearer to the hosts, the outer tags to the tap.
+            walk.link = Link {
+                ip_at: inner.ip_at,
+                source_mac: inner.source_mac.or(walk.link.source_mac),
+                target_mac: inner.target_mac.or(walk.link.target_mac),
+                ..walk.link
+            };
+            walk.net = net;
+        }
+        Ok(walk)
+    }
+
+    /// Says what a frame is.
+    pub fn decode(self, frame: &Frame<'_>) -> Result<Decoded, Reject> {
+        let mut space = Space::default();
+        let Walk { link, net, outermost } = if self.space.has_tunnel() {
+            self.walk(frame, &mut space)
+        } else {
+            self.walk(frame, &mut ())
+        }?;
+        if self.space.has_vlan() {
+            space.vlan([link.vlan, link.inner_vlan]);
+        }
+        let transport = transport::parse(frame.bytes, &net);
+        let (key, forward) = FlowKey::of(&Ends {
+            from: Endpoint { address: net.from, port: transport.from_port },
+            to: Endpoint { address: net.to, port: transport.to_port },
+            ip_proto: net.protocol,
+            ip_version: net.version,
+        });
+        let claimed = link.ip_at as u64 + u64::from(net.octets);
+        let mut bits = 0;
+        for (bit, set) in [
+            (Observation::FORWARD, forward),
+            (Observation::FRAGMENT, net.fragment.is_some()),
+            (Observation::EXCEEDS_FRAME, claimed > u64::from(frame.original)),
+        ] {
+            bits |= if set { bit } else { 0 };
+        }
+        let captured = transport.payload_at < frame.bytes.len() && transport.payload_octets > 0;
+        let headers = net.octets - transport.payload_octets;
+        let observation = Observation {
+            key: key.within(space.0),
+            tcp_flags: transport.tcp_flags,
+            bits,
+            ts_ns: frame.ts_ns,
+            ip_bytes: net.octets,
+            wire_bytes: frame.original,
+            header_bytes: u16::try_from(headers).unwrap_or(u16::MAX),
+            payload_at: if captured { u16::try_from(transport.payload_at).unwrap_or(0) } else { 0 },
+        };
+        Ok(Decoded {
+            observation,
+            fragment: net.fragment,
+            sequence: transport.sequence,
+            tunnel_octets: outermost.saturating_sub(net.octets),
+            print: Print::of(frame.bytes, &link, &net),
+        })
+    }
+
+    /// The details of a frame that [`Self::decode`] has accepted.
+    pub fn detail(self, frame: &Frame<'_>) -> Option<Detail> {
+        let mut tunnel = Tunnel::default();
+        let Walk { link, net, .. } = self.walk(frame, &mut tunnel).ok()?;
+        let is_icmp = matches!(net.protocol, protocol::ICMP | protocol::ICMPV6);
+        let icmp = if is_icmp && net.fragment.is_none_or(|fragment| fragment.first) {
+            bytes::array(frame.bytes, net.payload_at).map(|[kind, code]: [u8; 2]| (kind, code))
+        } else {
+            None
+        };
+        let tunnel = tunnel.outermost().map(|_| Box::new(tunnel));
+        Some(Detail { link, dscp: net.dscp, icmp, tunnel })
+    }
+
+    /// Hash of the two innermost hosts of a frame; what has none goes where 0 goes.
+    pub fn lane_hash(self, frame: &Frame<'_>) -> u64 {
+        self.walk(frame, &mut ()).map_or(0, |walk| host_pair_hash(&walk.net.from, &walk.net.to))
+    }
 }
 
 #[cfg(test)]
@@ -175,8 +206,9 @@ mod tests {
                 *slot = octet;
             }
             let frame = Frame { bytes: &bytes, original, ts_ns: 0, link: LinkType::ALL[link] };
-            let decoded = decode(&frame);
-            let _ = (detail(&frame), lane_hash(&frame));
+            let decoder = Decoder::default();
+            let decoded = decoder.decode(&frame);
+            let _ = (decoder.detail(&frame), decoder.lane_hash(&frame));
             if let Ok(Decoded { observation, .. }) = decoded {
                 prop_assert_eq!(observation.wire_bytes, original);
                 prop_assert!(usize::from(observation.payload_at) <= bytes.len());

@@ -34,6 +34,13 @@ pub struct Net {
     pub fragment: Option<Fragment>,
 }
 
+impl Net {
+    /// Where the packet ends, as its header says; the frame may have been cut before.
+    pub(crate) fn end(&self) -> usize {
+        self.payload_at + self.octets.saturating_sub(self.header_octets) as usize
+    }
+}
+
 /// A piece of a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fragment {

@@ -19,7 +19,7 @@ pub const UDP_LITE: u8 = 136;
 
 /// Whether more than the number is understood here.
 pub const fn is_readable(number: u8) -> bool {
-    has_ports(number) || matches!(number, ICMP | ICMPV6 | 4 | 41 | 47)
+    has_ports(number) || matches!(number, ICMP | ICMPV6 | 4 | 41 | 47 | 115)
 }
 
 /// Whether the protocol has ports.

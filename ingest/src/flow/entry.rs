@@ -150,6 +150,8 @@ pub struct Entry {
     pub gaps: Gaps,
     /// Original length of the frames.
     pub wire_bytes: u64,
+    /// Octets of the tunnels around the packets.
+    pub tunnel_bytes: u64,
     /// Fragments.
     pub fragments: u64,
     /// Octets acknowledged and not seen.
@@ -180,6 +182,7 @@ impl Entry {
             low: Side::default(),
             high: Side::default(),
             wire_bytes: 0,
+            tunnel_bytes: 0,
             fragments: 0,
             gaps: Gaps::default(),
             missed_bytes: 0,
@@ -213,7 +216,7 @@ impl Entry {
         };
         side.packets += 1;
         side.bytes += u64::from(observation.ip_bytes);
-        side.payload_bytes += u64::from(observation.payload_bytes);
+        side.payload_bytes += u64::from(observation.payload_bytes());
         side.tcp_flags |= observation.tcp_flags;
         self.wire_bytes += u64::from(observation.wire_bytes);
         self.fragments += u64::from(observation.has(Observation::FRAGMENT));
@@ -253,6 +256,7 @@ impl Entry {
         self.low = Side::default();
         self.high = Side::default();
         self.wire_bytes = 0;
+        self.tunnel_bytes = 0;
         self.fragments = 0;
         self.missed_bytes = 0;
         self.start_ns = i64::MAX;

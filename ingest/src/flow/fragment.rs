@@ -22,6 +22,8 @@ pub struct Held {
     pub observation: Observation,
     /// Details for a flow that it may begin.
     pub detail: Option<Detail>,
+    /// Octets of the tunnels around it.
+    pub tunnel_octets: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

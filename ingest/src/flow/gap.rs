@@ -160,7 +160,7 @@ impl Gaps {
         // SYN and FIN take a number each.
         let is_syn = flags & tcp::SYN != 0;
         let octets = u32::from(is_syn) + u32::from(flags & tcp::FIN != 0);
-        let next = number.wrapping_add(octets).wrapping_add(observation.payload_bytes);
+        let next = number.wrapping_add(octets).wrapping_add(observation.payload_bytes());
         let begins = is_syn && sender.next.wrapping_sub(next) > SYN_DISTANCE_MAX;
         if sender.known == Known::Nothing || begins {
             if begins && flags & tcp::ACK == 0 {

@@ -34,6 +34,8 @@ pub struct FlowKey {
     pub ip_proto: u8,
     /// 4 or 6.
     pub ip_version: u8,
+    /// Which of several networks with the same addresses; octets, for the sake of the key's size. All 0 where they are not told apart.
+    pub space: [u8; 4],
 }
 
 /// What a packet's headers say of its flow.
@@ -54,7 +56,14 @@ impl FlowKey {
     pub fn of(ends: &Ends) -> (Self, bool) {
         let forward = ends.from <= ends.to;
         let (low, high) = if forward { (ends.from, ends.to) } else { (ends.to, ends.from) };
-        (Self { low, high, ip_proto: ends.ip_proto, ip_version: ends.ip_version }, forward)
+        let (ip_proto, ip_version) = (ends.ip_proto, ends.ip_version);
+        (Self { low, high, ip_proto, ip_version, space: [0; 4] }, forward)
+    }
+
+    /// The same key in a space of addresses.
+    #[must_use]
+    pub const fn within(self, space: u32) -> Self {
+        Self { space: space.to_ne_bytes(), ..self }
     }
 
     /// 64-bit hash; a seed that nobody outside knows keeps chosen keys from colliding.
@@ -68,7 +77,9 @@ impl FlowKey {
         let first = fold(a ^ seed ^ 0x9e37_79b9_7f4a_7c15, c ^ 0xbf58_476d_1ce4_e5b9);
         let second =
             fold(b ^ seed.rotate_left(32) ^ 0x94d0_49bb_1331_11eb, d ^ 0xd6e8_feb8_6659_fd93);
-        let third = fold(first ^ ports, second ^ seed ^ 0xa076_1d64_78bd_642f);
+        // Ports and space on two sides, for the seed hides each of them.
+        let space = u64::from(u32::from_ne_bytes(self.space)).rotate_left(16);
+        let third = fold(first ^ ports, second ^ space ^ seed ^ 0xa076_1d64_78bd_642f);
         fold(third ^ 0xe703_7ed1_a0b4_28db, first ^ second ^ 0x8ebc_6af0_9c88_c6e3)
     }
 
@@ -111,6 +122,9 @@ mod tests {
         let b = Endpoint { address: [9; 16], port: 443 };
         let there = FlowKey::of(&Ends { from: a, to: b, ip_proto: 6, ip_version: 6 });
         let back = FlowKey::of(&Ends { from: b, to: a, ip_proto: 6, ip_version: 6 });
+        assert_eq!(there.0.within(7).hash(7), back.0.within(7).hash(7));
+        assert_ne!(there.0.within(7).flow_id(1), there.0.flow_id(1));
+        assert_eq!(there.0.within(0), there.0, "no space, no change");
         assert_eq!(there.0, back.0);
         assert_ne!(there.1, back.1);
         assert_eq!(there.0.hash(7), back.0.hash(7));
@@ -123,7 +137,7 @@ mod tests {
         for port in 0..4096u16 {
             let low = Endpoint { address: [0; 16], port };
             let high = Endpoint { address: [1; 16], port: 80 };
-            let key = FlowKey { low, high, ip_proto: 6, ip_version: 4 };
+            let key = FlowKey { low, high, ip_proto: 6, ip_version: 4, space: [0; 4] };
             assert_ne!(key.hash(1), key.hash(2));
             for (bit, count) in ones.iter_mut().enumerate() {
                 *count += u32::from(key.hash(1) >> bit & 1 == 1);

@@ -43,6 +43,8 @@ pub struct Arrival {
     pub place: Option<u32>,
     /// Its numbers, where it is TCP.
     pub sequence: Option<Sequence>,
+    /// Octets of the tunnels around it.
+    pub tunnel_octets: u32,
 }
 
 /// Who receives a flow that is cut; called only for flows with packets.
@@ -124,7 +126,7 @@ impl FlowTable {
         arrival: Arrival,
         out: &mut impl Export,
     ) -> Observed<'_> {
-        let Arrival { hash, clock, place, sequence } = arrival;
+        let Arrival { hash, clock, place, sequence, tunnel_octets } = arrival;
         // Since the group was looked up the place may have been given to another flow, or the flow a place.
         let found = place
             .filter(|&slot| self.holds(slot, &observation.key))
@@ -138,6 +140,7 @@ impl FlowTable {
         let entry = occupied(slab, slot);
         let was_closed = entry.closed_clock != i64::MAX;
         let acknowledged = entry.observe(observation, sequence, clock);
+        entry.tunnel_bytes += u64::from(tunnel_octets);
         if !was_closed && entry.closed_clock != i64::MAX {
             wheel.file(deadline(entry, limits).1, slot);
         }

@@ -61,6 +61,7 @@ pub(crate) struct CaptureParts<'a> {
     pub writer: Sender<Delivery>,
     pub metrics: &'a Metrics,
     pub interface: Arc<str>,
+    pub tagger: Tagger,
     pub periods: Periods,
 }
 
@@ -112,6 +113,7 @@ impl<'a> Capture<'a> {
             writer,
             metrics,
             interface,
+            tagger,
             periods,
         } = parts;
         let exits: Vec<Exit> = lanes.into_iter().map(Exit::new).collect();
@@ -121,7 +123,7 @@ impl<'a> Capture<'a> {
             open,
             stamps: source.timestamp_source(),
             source: Some(source),
-            tagger: Tagger::pinned(exits.len()),
+            tagger,
             exits,
             writer,
             metrics,
@@ -148,8 +150,8 @@ impl<'a> Capture<'a> {
         self.close()
     }
 
-    /// Messages that wait before the lanes.
     #[cfg(test)]
+    /// Messages that wait before the lanes.
     pub(crate) fn waiting(&self) -> usize {
         self.exits.iter().map(Exit::waiting).sum()
     }

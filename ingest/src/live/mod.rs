@@ -36,6 +36,7 @@ use crate::outfit::Outfit;
 use crate::privacy::Privacy;
 use crate::screen;
 use crate::sink::{Sink, Written};
+use crate::source::Tagger;
 use crate::source::live::LiveSource;
 use crate::spool::{self, Intake, Kept, Pressed};
 use crate::watch::Note;
@@ -115,6 +116,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
             writer,
             metrics: &probe.metrics,
             interface: Arc::clone(&probe.name),
+            tagger: Tagger::pinned(probe.outfit.settings.lanes).reading(args.packets.decoder()),
             periods: setup::periods(&args.live),
         });
         let packets = capture.run(&|| probe.stop.load(Ordering::Relaxed));

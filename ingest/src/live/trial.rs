@@ -13,6 +13,7 @@ use schemas::store::StoreError;
 
 use crate::archive::Archive;
 use crate::block::{FrameRef, Walk};
+use crate::config::PacketArgs;
 use crate::delivery::Delivery;
 use crate::direction::Inside;
 use crate::flow::Limits;
@@ -28,8 +29,8 @@ use crate::privacy::{Privacy, Released};
 use crate::record::RowStyle;
 use crate::resolution::Resolutions;
 use crate::sink::Sink;
-use crate::source::SourceError;
 use crate::source::live::{KernelCounters, LiveSource, Parcel};
+use crate::source::{SourceError, Tagger};
 
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -210,6 +211,7 @@ fn lane(
             interface: Some(Arc::clone(interface)),
         },
         filter: None,
+        packets: PacketArgs::default(),
     };
     Lane::new(settings, writer)
 }
@@ -271,6 +273,7 @@ fn play(lanes: usize, scene: impl FnOnce(&mut Trial<'_>)) -> Memory {
             writer,
             metrics: &metrics,
             interface,
+            tagger: Tagger::pinned(lanes),
             periods: Periods { interval_ns: 10 * SECOND, rotate_ns: 10 * SECOND, retire_ns: 0 },
         });
         let mut trial = Trial { world: Arc::clone(&world), capture };

@@ -75,6 +75,11 @@ action! {
     Option<i64>: |veil, id| id.and_then(|id| veil.tunnel_id(id));
 }
 action! {
+    /// The same of several, as text.
+    TunnelStack = "black-marker for ids", "permutation of ids";
+    Option<Arc<str>>: |veil, stack| stack.map(|stack| veil.tunnel_stack(&stack));
+}
+action! {
     /// A name, or an address as text.
     Name = "truncation of inside addresses in it, black-marker for names of local devices",
         "prefix-preserving pseudonymization of inside addresses in it, black-marker for names of local devices";
@@ -128,6 +133,8 @@ actions! { FlowRow as flow, FLOWS:
     mpls_label Keep,
     tunnel_type Keep,
     tunnel_id TunnelId,
+    tunnel_stack TunnelStack,
+    tunnel_bytes Keep,
     tunnel_src_ip Address,
     tunnel_dst_ip Address,
     src_mac Device,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use aes::cipher::BlockCipherEncrypt as _;
 use aes::{Aes128, Block};
@@ -132,6 +133,19 @@ impl Veil {
     pub(crate) fn tunnel_id(&self, id: i64) -> Option<i64> {
         let mixed = self.mixed(Number::Tunnel, id.cast_unsigned());
         (self.profile == Profile::Pseudonymise).then_some((mixed >> 32).cast_signed())
+    }
+
+    /// The same, for each of `kind:id/kind:id`; what is no number is left out.
+    pub(crate) fn tunnel_stack(&self, stack: &str) -> Arc<str> {
+        let hidden = |tunnel: &str| {
+            let (kind, id) = tunnel.split_once(':')?;
+            match id.parse().ok().and_then(|id| self.tunnel_id(id)) {
+                Some(id) => Some(format!("{kind}:{id}")),
+                None => Some(kind.to_owned()),
+            }
+        };
+        let tunnels = stack.split('/').map(|one| hidden(one).unwrap_or_else(|| one.to_owned()));
+        tunnels.collect::<Vec<_>>().join("/").into()
     }
 
     fn mixed(&self, kind: Number, number: u64) -> u64 {

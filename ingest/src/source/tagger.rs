@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::block::{Block, BlockParts, FrameRef, Memory, Seen, Time, Walk};
-use crate::decode::lane_hash;
+use crate::decode::{Decoder, FlowSpace, Tunnels};
 use crate::frame::Frame;
 use crate::source::pool::Pool;
 
@@ -14,6 +14,7 @@ const INTERVAL_NS: i64 = 60_000_000_000;
 #[derive(Debug)]
 pub struct Tagger {
     lanes: usize,
+    decoder: Decoder,
     clock: i64,
     interval: i64,
     sequence: u64,
@@ -24,12 +25,19 @@ pub struct Tagger {
 impl Tagger {
     /// For this many lanes; intervals follow the packets' clock.
     pub const fn new(lanes: usize) -> Self {
-        Self { lanes, clock: i64::MIN, interval: i64::MIN, sequence: 0, cuts: true }
+        Self { interval: i64::MIN, cuts: true, ..Self::pinned(lanes) }
     }
 
     /// For this many lanes; intervals are somebody else's business.
     pub(crate) const fn pinned(lanes: usize) -> Self {
-        Self { lanes, clock: i64::MIN, interval: 0, sequence: 0, cuts: false }
+        let decoder = Decoder { tunnels: Tunnels::All, space: FlowSpace::Tunnel };
+        Self { lanes, decoder, clock: i64::MIN, interval: 0, sequence: 0, cuts: false }
+    }
+
+    /// The same, for lanes that read frames in this way: what they take for one flow must meet.
+    #[must_use]
+    pub const fn reading(self, decoder: Decoder) -> Self {
+        Self { decoder, ..self }
     }
 
     /// Takes the next number.
@@ -63,7 +71,7 @@ impl Tagger {
             return 0;
         }
         // The upper half: the lower one chooses the place in a table.
-        let share = (lane_hash(frame) >> 32) * self.lanes as u64;
+        let share = (self.decoder.lane_hash(frame) >> 32) * self.lanes as u64;
         u8::try_from(share >> 32).unwrap_or(0)
     }
 

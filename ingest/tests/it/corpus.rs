@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ingest::decode::decode;
+use ingest::decode::Decoder;
 use ingest::frame::{Frame, LinkType};
 use ingest::source::synthetic::{Plan, PlannedFrame, Version};
 
@@ -73,7 +73,7 @@ fn write_seeds() {
             ts_ns: 0,
             link: LinkType::Ethernet,
         };
-        if let Ok(decoded) = decode(&frame)
+        if let Ok(decoded) = Decoder::default().decode(&frame)
             && decoded.observation.payload_at != 0
         {
             let payload = &planned.bytes[usize::from(decoded.observation.payload_at)..];

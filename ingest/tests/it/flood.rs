@@ -52,7 +52,7 @@ fn packet(number: u64, forward: bool, clock: i64) -> Observation {
         ts_ns: clock,
         ip_bytes: 40,
         wire_bytes: 60,
-        payload_bytes: 0,
+        header_bytes: 40,
         payload_at: 0,
     }
 }
@@ -76,7 +76,7 @@ impl Attack {
     fn send(&mut self, number: u64, forward: bool, clock: i64) -> bool {
         let observation = packet(number, forward, clock);
         let hash = self.table.hash(&observation.key);
-        let arrival = Arrival { hash, clock, place: None, sequence: None };
+        let arrival = Arrival { hash, clock, place: None, sequence: None, tunnel_octets: 0 };
         self.given += 1;
         self.table.observe(&observation, arrival, &mut self.count).is_new
     }
@@ -161,7 +161,7 @@ fn idle_and_closed_flows_are_cut_within_two_ticks_of_their_time() {
     let mut reset = packet(2, true, 0);
     reset.tcp_flags = 0x04;
     let hash = attack.table.hash(&reset.key);
-    let arrival = Arrival { hash, clock: 0, place: None, sequence: None };
+    let arrival = Arrival { hash, clock: 0, place: None, sequence: None, tunnel_octets: 0 };
     attack.table.observe(&reset, arrival, &mut attack.count);
     attack.given += 1;
     for (until, left) in [(5, 1), (30, 0)] {
@@ -198,17 +198,11 @@ fn a_flood_in_a_process_of_its_own() {
             }
             let observation = packet(number, number % 2 == 0, clock);
             let hash = attack.table.hash(&observation.key);
-            let arrival = Arrival { hash, clock, place: None, sequence: None };
+            let arrival = Arrival { hash, clock, place: None, sequence: None, tunnel_octets: 0 };
             let observed = attack.table.observe(&observation, arrival, &mut attack.count);
             attack.given += 1;
             // The worst there is: everything in a tunnel, and everything has a name.
-            let tunnel = Tunnel {
-                kind: "gre",
-                id: None,
-                version: 6,
-                from: observation.key.low.address,
-                to: observation.key.high.address,
-            };
+            let tunnel = Tunnel::default();
             let detail = Detail {
                 link: Link::default(),
                 dscp: 0,

@@ -31,4 +31,6 @@ mod quic;
 mod refuse;
 mod scenario;
 mod tmpfs;
+mod tunnels;
 mod volume;
+mod wrap;

@@ -59,6 +59,8 @@ pub(crate) fn flow(id: i64, end_us: i64) -> FlowRow {
         tunnel_id: None,
         tunnel_src_ip: None,
         tunnel_dst_ip: None,
+        tunnel_bytes: None,
+        tunnel_stack: None,
         src_mac: None,
         dst_mac: None,
         src_packets: packets,

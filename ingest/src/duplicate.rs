@@ -1,0 +1,84 @@
+//! Finds copies: a mirror with two sides shows a packet as it comes in and, some µs later, as it goes out.
+//!
+//! Judged strictly, for a copy that is taken for a packet is a wrong figure, and so is a packet that is taken for a copy. A copy agrees in all that no
+//! router touches, within [`WINDOW_NS`] of packet time. Where no identification tells a packet from the sender's next one (IPv6, or 0 in IPv4), it must also
+//! have come another way: by TTL, MAC or VLAN; a repeated acknowledgement, keep-alive or echo comes the same way. So a mirror that changes nothing is
+//! found in IPv4 only, where senders number their packets. A retransmission has a number of its own.
+
+use crate::decode::Print;
+
+/// Between a packet and its copy at most: a switch takes µs, a loaded analyser port a few ms.
+const WINDOW_NS: u64 = 10_000_000;
+/// Packets remembered, each in the one place its hash gives it; a copy whose first was overwritten is missed.
+const SLOTS: usize = 8_192;
+/// A packet's hash but for its last bits, where its path is kept.
+const PACKET: u64 = !0xffff;
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    packet_and_path: u64,
+    ts_ns: i64,
+}
+
+/// The packets of the last moments.
+#[derive(Debug)]
+pub(crate) struct Duplicates {
+    slots: Box<[Slot]>,
+    /// Whether copies are left out.
+    pub(crate) are_dropped: bool,
+}
+
+impl Duplicates {
+    /// Nothing seen.
+    pub(crate) fn new(are_dropped: bool) -> Self {
+        let slots = vec![Slot { packet_and_path: 0, ts_ns: i64::MIN }; SLOTS].into();
+        Self { slots, are_dropped }
+    }
+
+    /// Whether a packet was seen a moment before; it is remembered in any case.
+    pub(crate) fn saw(&mut self, print: &Print, ts_ns: i64) -> bool {
+        let place = usize::try_from(print.packet >> 51).unwrap_or_default();
+        let Some(slot) = self.slots.get_mut(place) else { return false };
+        let packet_and_path = print.packet & PACKET | u64::from(print.path);
+        let before = std::mem::replace(slot, Slot { packet_and_path, ts_ns });
+        let differs = before.packet_and_path ^ packet_and_path;
+        differs & PACKET == 0
+            && ts_ns.abs_diff(before.ts_ns) <= WINDOW_NS
+            && (print.is_numbered || differs != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NUMBERED: Print = Print { packet: 0xdead_beef_0000_0000, path: 1, is_numbered: true };
+    const NAMELESS: Print = Print { is_numbered: false, ..NUMBERED };
+
+    #[test]
+    fn a_numbered_copy_within_the_window() {
+        let mut seen = Duplicates::new(false);
+        assert!(!seen.saw(&NUMBERED, 1_000_000_000));
+        assert!(seen.saw(&NUMBERED, 1_000_020_000));
+        assert!(seen.saw(&Print { path: 2, ..NUMBERED }, 1_000_000_000), "a little back");
+        assert!(!seen.saw(&NUMBERED, 1_010_000_001), "too late");
+        assert!(!seen.saw(&Print { packet: 0xdead_beef_0001_0000, ..NUMBERED }, 1_010_000_001));
+    }
+
+    #[test]
+    fn without_a_number_a_copy_comes_another_way() {
+        let mut seen = Duplicates::new(false);
+        assert!(!seen.saw(&NAMELESS, 0));
+        assert!(!seen.saw(&NAMELESS, 20_000), "an acknowledgement said twice");
+        assert!(seen.saw(&Print { path: 2, ..NAMELESS }, 40_000));
+    }
+
+    #[test]
+    fn every_hash_has_a_place() {
+        let mut seen = Duplicates::new(false);
+        for packet in [0, 1 << 16, u64::MAX, 1 << 63] {
+            let print = Print { packet, ..NUMBERED };
+            assert_eq!((seen.saw(&print, 5), seen.saw(&print, 5)), (false, true), "{packet:x}");
+        }
+    }
+}
