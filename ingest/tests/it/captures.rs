@@ -118,6 +118,10 @@ fn a_snaplen_of_128_changes_no_count() {
     assert!(compared > 300, "{compared}");
 }
 
+/// A Host header that stands whole in the second line of a request; damage further down keeps the other tools from it.
+const EXPLAINED: [&str; 1] =
+    ["pcap/ndpi/fuzz-2006-09-29-28586.pcap 172.20.3.13 80 172.20.3.5 2605 172.20.3.13"];
+
 /// Names of TLS and HTTP by file and unordered ends: those both other tools agree on, and those either saw.
 type Expected = BTreeMap<(String, BTreeSet<String>), [BTreeSet<String>; 2]>;
 
@@ -167,7 +171,8 @@ fn names_are_those_other_tools_agree_on_and_no_others() {
                 let name = name.split("\\000").next().unwrap_or_default().to_owned();
                 let key = (file.clone(), ends.clone());
                 if !expected.get(&key).is_some_and(|[_, either]| either.contains(&name)) {
-                    strange.push(format!("{key:?}: {name}"));
+                    let ends: Vec<&str> = key.1.iter().map(String::as_str).collect();
+                    strange.push(format!("{file} {} {name}", ends.join(" ")));
                 }
                 found.entry(key).or_insert_with(BTreeSet::new).insert(name);
             }
@@ -179,6 +184,6 @@ fn names_are_those_other_tools_agree_on_and_no_others() {
         .filter(|(key, name)| !found.get(*key).is_some_and(|names| names.contains(*name)))
         .collect();
     assert!(missing.is_empty(), "{} of {}: {missing:#?}", missing.len(), agreed.count());
-    assert!(strange.is_empty(), "names nobody else saw: {strange:#?}");
+    assert_eq!(strange, EXPLAINED, "names nobody else saw");
     eprintln!("{} agreed names found", agreed.count());
 }
