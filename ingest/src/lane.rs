@@ -5,14 +5,16 @@
 use std::sync::Arc;
 
 use crate::block::{Block, FrameRef};
-use crate::decode::{Decoded, decode, detail, protocol};
+use crate::datagram::Piece;
+use crate::decode::{Decoded, decode, detail};
 use crate::delivery::{Delivery, Desk, Outbox};
-use crate::dialogue::{Dialogue, Seen};
+use crate::dialogue::Seen;
 use crate::filter::Filter;
 use crate::flow::{
     Arrival, FlowTable, FragmentTable, Held, Limits, Matched, Observed, Open, TICK_NS,
 };
 use crate::frame::Frame;
+use crate::inquiry::{Inquiry, Spoken, Talk};
 use crate::ledger::{IntervalEnd, Tally, Totals};
 use crate::names;
 use crate::observation::{Observation, Sequence};
@@ -23,7 +25,6 @@ use crate::watch::Watch;
 const STEP_BACK_NS: i64 = 2_000_000_000;
 /// Packets looked up together.
 const GROUP: usize = 32;
-const DNS_PORT: u16 = 53;
 
 /// A moment of the machine's clock, between the frames before it and those after.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +74,7 @@ pub struct Lane<O> {
     filter: Option<Arc<Filter>>,
     table: FlowTable,
     fragments: FragmentTable,
-    dialogue: Dialogue,
+    inquiry: Inquiry,
     tally: Tally,
     interval: Option<i64>,
     interface: Arc<str>,
@@ -102,7 +103,7 @@ impl<O: Outbox> Lane<O> {
             filter,
             table: FlowTable::new(limits, seed),
             fragments: FragmentTable::default(),
-            dialogue: Dialogue::new(Arc::clone(&style.sensor)),
+            inquiry: Inquiry::new(Arc::clone(&style.sensor)),
             tally: Tally::default(),
             interval: None,
             interface: interface.unwrap_or_else(|| Arc::from("")),
@@ -181,7 +182,7 @@ impl<O: Outbox> Lane<O> {
                 self.settle(block);
             }
             self.table.sweep(ts_ns, &mut self.desk);
-            self.dialogue.sweep(ts_ns, &mut self.desk.draft.dns);
+            self.inquiry.sweep(ts_ns, &mut self.desk.draft);
             self.fragments.sweep(ts_ns, &mut self.released);
             self.next_tick = (ts_ns / TICK_NS + 1).saturating_mul(TICK_NS);
             self.clock = ts_ns;
@@ -201,7 +202,7 @@ impl<O: Outbox> Lane<O> {
     fn flush(&mut self) {
         self.fragments.flush(&mut self.released);
         self.count_released();
-        self.dialogue.flush(&mut self.desk.draft.dns);
+        self.inquiry.flush(self.clock, &mut self.desk.draft);
         self.table.flush(&mut self.desk);
     }
 
@@ -232,11 +233,16 @@ impl<O: Outbox> Lane<O> {
                 let held = Held { observation, detail: detail(&frame) };
                 let matched = self.fragments.take(held, fragment, self.clock, &mut self.released);
                 self.count_released();
+                let mut flow = None;
                 if let Matched::Now(now) = matched {
                     for held in now {
-                        self.count_held(&held, Some(&frame));
+                        let flow_id = self.count_held(&held, Some(&frame));
+                        // This fragment is the first of them.
+                        flow.get_or_insert((held.observation.key, flow_id));
                     }
                 }
+                let piece = Piece { frame, observation: &observation, fragment, clock: self.clock };
+                self.inquiry.piece(&piece, flow, &mut self.desk.draft);
             }
             Err(reason) => self.tally.ignore(reason, frame.original),
         }
@@ -258,14 +264,15 @@ impl<O: Outbox> Lane<O> {
             }
             if observation.payload_at != 0 {
                 let speech = Speech { frame: block.frame(at), observation, clock: *clock };
-                listen(observed, &speech, &mut self.dialogue, &mut self.desk.draft);
+                listen(observed, &speech, &mut self.inquiry, &mut self.desk.draft);
             }
         }
         group.clear();
         self.group = group;
     }
 
-    fn count_held(&mut self, held: &Held, frame: Option<&Frame<'_>>) {
+    /// Counts a packet that was held; gives its flow's id.
+    fn count_held(&mut self, held: &Held, frame: Option<&Frame<'_>>) -> i64 {
         let observation = &held.observation;
         let hash = self.table.hash(&observation.key);
         // A segment in pieces has a length that its first piece does not say.
@@ -274,14 +281,16 @@ impl<O: Outbox> Lane<O> {
         if observed.is_new {
             observed.entry.detail.clone_from(&held.detail);
         }
+        let flow_id = observation.key.flow_id(observed.entry.born_ns);
         // Only the first piece has a payload that begins at its beginning, and only its frame is at hand.
         if let Some(frame) = frame
             && observation.payload_at != 0
             && observation.ts_ns == frame.ts_ns
         {
             let speech = Speech { frame: *frame, observation, clock: self.clock };
-            listen(observed, &speech, &mut self.dialogue, &mut self.desk.draft);
+            listen(observed, &speech, &mut self.inquiry, &mut self.desk.draft);
         }
+        flow_id
     }
 
     fn count_released(&mut self) {
@@ -299,7 +308,7 @@ impl<O: Outbox> Lane<O> {
             totals: Totals {
                 flow_evictions: self.table.evictions(),
                 fragments_unmatched: self.fragments.unmatched(),
-                dns_evictions: self.dialogue.evictions(),
+                dns_evictions: self.inquiry.evictions(),
                 names_refused: self.table.names_refused(),
             },
             interface: Arc::clone(&self.interface),
@@ -325,7 +334,7 @@ impl<O: Outbox> Lane<O> {
         self.desk.draft.sequence = sequence;
         self.fragments.flush(&mut self.released);
         self.count_released();
-        self.dialogue.flush(&mut self.desk.draft.dns);
+        self.inquiry.flush(self.clock, &mut self.desk.draft);
         self.desk.send(true);
         self.flush();
         if self.interval.is_some() || watch.is_some() {
@@ -347,7 +356,7 @@ struct Speech<'a> {
 fn listen(
     observed: Observed<'_>,
     speech: &Speech<'_>,
-    dialogue: &mut Dialogue,
+    inquiry: &mut Inquiry,
     draft: &mut Delivery,
 ) {
     let Observed { entry, room, .. } = observed;
@@ -355,21 +364,21 @@ fn listen(
     let start = usize::from(observation.payload_at);
     let end = frame.bytes.len().min(start + observation.payload_bytes as usize);
     let Some(payload) = frame.bytes.get(start..end) else { return };
-    let key = &observation.key;
-    if key.low.port == DNS_PORT || key.high.port == DNS_PORT {
-        // Over TCP a message has its length before it (RFC 1035 section 4.2.2).
-        let message = if key.ip_proto == protocol::TCP { payload.get(2..) } else { Some(payload) };
-        let Some(message) = message.and_then(names::dns::message) else { return };
-        entry.speaks("dns", room);
-        let (low, high) = (key.low.ip(key.ip_version), key.high.ip(key.ip_version));
-        let forward = observation.has(Observation::FORWARD);
-        let (from, to) = if forward { (low, high) } else { (high, low) };
-        let flow_id = key.flow_id(entry.born_ns);
-        let seen = Seen { key: *key, flow_id, from, to, ts_ns: frame.ts_ns };
-        draft.resolved.extend(dialogue.hear(&message, &seen, *clock, &mut draft.dns));
+    let key = observation.key;
+    if let Some(talk) = Talk::of(&key) {
+        let seen = Seen::of(observation, key, key.flow_id(entry.born_ns));
+        let is_piece = observation.has(Observation::FRAGMENT);
+        let spoken = Spoken { payload, frame: *frame, seen, clock: *clock, is_piece };
+        if inquiry.hear(talk, &spoken, draft) {
+            entry.speaks(talk.word(), room);
+        }
     } else if entry.wants_names()
         && let Some(hint) = names::of_tcp(payload)
     {
+        // A flow has one device: its first word is enough.
+        if entry.names.as_ref().is_none_or(|names| names.user_agent.is_none()) {
+            draft.devices.extend(inquiry.device(&hint, frame, observation));
+        }
         entry.learn(hint, room);
     }
 }

@@ -6,6 +6,7 @@
 mod archive;
 pub mod block;
 pub mod config;
+mod datagram;
 pub mod decode;
 pub mod delivery;
 mod dialogue;
@@ -20,6 +21,7 @@ pub mod frame;
 pub mod guard;
 pub mod hint;
 mod identity;
+mod inquiry;
 pub mod lane;
 pub mod ledger;
 mod live;
@@ -30,7 +32,9 @@ pub mod observation;
 pub mod outcome;
 mod outfit;
 mod pipeline;
+mod prefix;
 pub mod record;
+mod register;
 mod resolution;
 
 pub mod screen;

@@ -157,7 +157,7 @@ impl Outcome {
     }
 
     /// Limits that were met, and oddities that were counted.
-    fn remarks(&self) -> [(&'static str, i64, &'static str); 4] {
+    fn remarks(&self) -> [(&'static str, i64, &'static str); 5] {
         let dns = self.sum(|r| r.dns_evictions) + self.written.answer_evictions.cast_signed();
         [
             (
@@ -176,6 +176,11 @@ impl Outcome {
                 "first piece never seen; counted without ports",
             ),
             ("DNS entries evicted", dns, "answers forgotten early; names may be missing"),
+            (
+                "devices forgotten",
+                self.written.device_evictions.cast_signed(),
+                "too many at once; what they say may be told twice",
+            ),
         ]
     }
 }

@@ -12,7 +12,7 @@ mod table;
 mod wheel;
 
 pub use entry::{Entry, Names, Side};
-pub use fragment::{FragmentTable, Held, Matched};
+pub use fragment::{Datagram, FragmentTable, Held, Matched};
 pub use gap::{Acknowledged, Gaps};
 pub use key::{Endpoint, Ends, FlowKey, host_pair_hash};
 pub use limits::{Limits, Reason};

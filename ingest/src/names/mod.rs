@@ -2,12 +2,14 @@
 //!
 //! Bytes from the wire are hostile: every length is checked, every text bounded and escaped once, here.
 
+pub mod dhcp;
 pub mod dns;
 mod http;
 mod pieces;
 mod text;
 mod tls;
 
+pub(crate) use pieces::Pieces;
 pub use text::printable;
 
 use crate::hint::Hint;

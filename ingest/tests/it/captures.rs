@@ -20,7 +20,7 @@ fn captures() -> Option<Vec<PathBuf>> {
     Some(found)
 }
 
-fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
         if path.is_dir() { walk(&path, found) } else { found.push(path) }
