@@ -149,3 +149,102 @@ impl Partial {
             && self.octets.is_some_and(|octets| self.pieces.beginning().len() >= octets)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::decode::protocol;
+    use crate::flow::{Endpoint, Ends, FlowKey};
+    use crate::frame::LinkType;
+
+    /// Gives a fragment with these octets of the datagram, header included.
+    fn give(
+        datagrams: &mut Datagrams,
+        (id, clock): (u32, i64),
+        (offset, more): (u16, bool),
+        bytes: &[u8],
+        is_known: bool,
+    ) -> Vec<Said> {
+        let ends =
+            [([1; 16], 53), ([2; 16], 40_000)].map(|(address, port)| Endpoint { address, port });
+        let [from, to] = ends;
+        let (key, _) = FlowKey::of(&Ends { from, to, ip_proto: protocol::UDP, ip_version: 6 });
+        let fragment = Fragment { id, first: offset == 0, more, offset, at: 0 };
+        let header = if fragment.first { UDP_HEADER } else { 0 };
+        let octets = u32::try_from(bytes.len() - header).unwrap();
+        let observation = Observation {
+            key,
+            tcp_flags: 0,
+            bits: Observation::FORWARD | Observation::FRAGMENT,
+            ts_ns: clock,
+            ip_bytes: octets,
+            wire_bytes: octets,
+            payload_bytes: octets,
+            payload_at: 0,
+        };
+        let frame = Frame { bytes, original: octets, ts_ns: clock, link: LinkType::RawIp };
+        let seen = Seen::of(&observation, key, 7);
+        let piece = Piece { frame, observation: &observation, fragment, clock };
+        datagrams.take(&piece, is_known.then_some(seen))
+    }
+
+    proptest! {
+        #[test]
+        fn any_cuts_in_any_order_give_the_datagram(
+            eighths in 3..500_usize,
+            cuts in prop::collection::btree_set(1..500_usize, 1..12),
+            order in any::<prop::sample::Index>(),
+            is_known in any::<bool>(),
+        ) {
+            let bytes: Vec<u8> = (0..eighths * 8 + 3).map(|n| (n % 251) as u8).collect();
+            let mut places: Vec<usize> = cuts.into_iter().filter(|cut| *cut < eighths).collect();
+            places.insert(0, 0);
+            let ends: Vec<usize> =
+                places.iter().skip(1).map(|cut| cut * 8).chain([bytes.len()]).collect();
+            let mut pieces: Vec<(usize, usize)> =
+                places.iter().map(|cut| cut * 8).zip(ends).collect();
+            let turn = order.index(pieces.len());
+            pieces.rotate_left(turn);
+            let mut datagrams = Datagrams::default();
+            let mut said = Vec::new();
+            let mut has_first = false;
+            for (from, to) in &pieces {
+                has_first |= *from == 0;
+                let place = (u16::try_from(*from).unwrap(), *to < bytes.len());
+                // Pieces after the first are known to be DNS; those before may not be.
+                let is_known = has_first && (is_known || *from == 0);
+                said.extend(give(&mut datagrams, (1, 0), place, &bytes[*from..*to], is_known));
+            }
+            prop_assert_eq!(said.len(), 1);
+            prop_assert_eq!(&said[0].0, &bytes[8..]);
+            prop_assert!(datagrams.partial.is_empty() && datagrams.evictions() == 0);
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_or_too_late_says_what_it_begins_with() {
+        let mut datagrams = Datagrams::default();
+        assert!(give(&mut datagrams, (1, 0), (0, true), &[7; 800], true).is_empty());
+        let said = give(&mut datagrams, (1, 0), (8_000, true), &[7; 800], true);
+        assert_eq!((said[0].0.len(), datagrams.evictions()), (792, 1));
+        assert!(give(&mut datagrams, (1, 0), (800, true), &[7; 800], true).is_empty(), "given up");
+        assert!(give(&mut datagrams, (2, 0), (0, true), &[7; 800], true).is_empty());
+        assert!(give(&mut datagrams, (3, 0), (800, false), &[7; 800], false).is_empty());
+        assert!(datagrams.sweep(PATIENCE_NS - 1).is_empty());
+        let said = datagrams.sweep(PATIENCE_NS);
+        assert_eq!((said.len(), datagrams.partial.len(), datagrams.evictions()), (1, 0, 1));
+    }
+
+    #[test]
+    fn what_became_whole_takes_no_place() {
+        let mut datagrams = Datagrams::default();
+        for id in 0..100_000 {
+            assert!(give(&mut datagrams, (id, 0), (0, true), &[7; 16], true).is_empty());
+            assert_eq!(give(&mut datagrams, (id, 0), (16, false), &[7; 8], true).len(), 1);
+        }
+        assert!(datagrams.order.len() <= ORDER_MAX && datagrams.partial.is_empty());
+        assert_eq!(datagrams.evictions(), 0);
+    }
+}

@@ -142,13 +142,12 @@ impl Inquiry {
         let mut awaited = self.prefixes.take(&seen.key, seen.from);
         let mut has_heard = false;
         while !rest.is_empty() {
-            let length = match awaited.take() {
-                Some(length) => length,
-                None => {
-                    let Some((prefix, behind)) = rest.split_first_chunk() else { break };
-                    rest = behind;
-                    u16::from_be_bytes(*prefix)
-                }
+            let length = if let Some(length) = awaited.take() {
+                length
+            } else {
+                let Some((prefix, behind)) = rest.split_first_chunk() else { break };
+                rest = behind;
+                u16::from_be_bytes(*prefix)
             };
             if rest.is_empty() {
                 self.prefixes.keep(&seen.key, seen.from, (length, *clock));

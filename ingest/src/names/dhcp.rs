@@ -1,4 +1,4 @@
-//! What a client says of itself when it asks for an address: DHCP (RFC 2131, options of RFC 2132) and DHCPv6 (RFC 8415).
+//! What a client says of itself when it asks for an address: DHCP (RFC 2131, options of RFC 2132) and `DHCPv6` (RFC 8415).
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -122,7 +122,7 @@ mod v6_option {
     pub(super) const FQDN: u16 = 39;
 }
 
-/// A DHCPv6 message; as [`v4`]. `from` is its sender, the client where no relay stands between.
+/// A `DHCPv6` message; as [`v4`]. `from` is its sender, the client where no relay stands between.
 pub fn v6(payload: &[u8], from: IpAddr) -> Option<Lease> {
     use v6_option as option;
     let (mut message, mut sender) = (payload, Some(from));

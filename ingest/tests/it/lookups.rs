@@ -1,12 +1,10 @@
 //! DNS that does not come as one datagram: in fragments (trap T11), over TCP, with loops and two questions (T26).
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::PathBuf;
 
-use crate::captures::walk;
+use crate::captures::words_of;
 use crate::forge::{Order, Packet, pcap};
-use crate::lab::{Lab, Row, assert_closed, count, skip, sum};
+use crate::lab::{Lab, Row, assert_closed, count, sum};
 
 const CLIENT: u8 = 7;
 const RESOLVER: u8 = 53;
@@ -151,21 +149,19 @@ fn t26_messages_over_tcp_are_read() {
     let both = [prefixed(&one), prefixed(&two)].concat();
     let length = u16::try_from(one.len()).unwrap().to_be_bytes();
     let tail = [&both[..], &length].concat();
-    let scenes: [(&str, &[&[u8]], &[&str]); 5] = [
-        ("alone", &[&prefixed(&one)], &["one"]),
-        ("two in a segment", &[&both], &["one", "two"]),
-        ("length apart", &[&length, &one, &prefixed(&two)], &["one", "two"]),
-        ("length at the end", &[&tail, &one], &["one", "two", "one"]),
-        ("none", &[b"SSH-2.0-x\r\n", b"GET / HTTP/1.1\r\n\r\n"], &[]),
-    ];
-    for (scene, segments, names) in scenes {
+    let check = |scene: &str, segments: &[&[u8]], names: &[&str]| {
         let (dns, flows) = rows(&stream(segments));
         let found: Vec<&str> = dns.iter().map(|row| row["query"].as_str()).collect();
         let names: Vec<String> = names.iter().map(|name| format!("{name}.example")).collect();
         assert_eq!(found, names, "{scene}");
         let service = flows[0].get("service").map(String::as_str);
         assert_eq!(service, (!names.is_empty()).then_some("dns"), "{scene}");
-    }
+    };
+    check("alone", &[&prefixed(&one)], &["one"]);
+    check("two in a segment", &[&both], &["one", "two"]);
+    check("length apart", &[&length, &one, &prefixed(&two)], &["one", "two"]);
+    check("length at the end", &[&tail, &one], &["one", "two", "one"]);
+    check("none", &[b"SSH-2.0-x\r\n", b"GET / HTTP/1.1\r\n\r\n"], &[]);
 }
 
 #[test]
@@ -199,42 +195,38 @@ fn more_datagrams_in_pieces_than_are_kept_are_counted() {
     assert_eq!(lab.rows("dns").len(), 100, "what they begin with is read in any case");
 }
 
+/// Captures with questions of which there is no row, and why.
+const OTHER_QUESTIONS: [&str; 5] = [
+    // Within HTTP/2.
+    "dns-over-http2-post/dns_over_https_POST.pcap",
+    // Neither is a query: an operation code that is not assigned, and an update.
+    "dns-invalid-opcode/input.pcap",
+    "dns/dynamic-update.pcap",
+    // On ports that are not DNS's.
+    "vxlan-decoder-01/input.pcap",
+    // Of a link type that is not known here.
+    "LINKTYPE_USER2_PKTAP.pcap",
+];
+
 #[test]
 fn real_questions_are_those_another_tool_reads() {
     let test = "real_questions_are_those_another_tool_reads";
-    let Some(root) = std::env::var_os("OUTFLOW_CAPTURES").map(PathBuf::from) else {
-        return skip(test, "OUTFLOW_CAPTURES names no folder of captures");
-    };
-    let mut tables = Vec::new();
-    walk(&root.join("flows"), &mut tables);
-    let (mut asked, mut missing) = (0, BTreeSet::new());
-    for table in tables {
-        let name = table.strip_prefix(root.join("flows")).unwrap().to_string_lossy().into_owned();
-        let Ok(text) = fs::read_to_string(&table) else { continue };
-        let mut lines = text.lines();
-        let Some(column) = lines.next().and_then(|head| head.split(',').position(|c| c == "dns_q"))
-        else {
-            continue;
-        };
-        // None of the columns before it holds a comma.
-        let questions: BTreeSet<String> = lines
-            .filter_map(|line| line.split(',').nth(column))
-            .flat_map(|cell| cell.trim_matches('"').split('|').map(str::to_owned))
-            .filter(|question| !question.is_empty())
-            .collect();
-        if questions.is_empty() {
+    let Some(captures) = words_of(test, "dns_q") else { return };
+    let (mut asked, mut missing) = (0, Vec::new());
+    for (capture, questions) in captures {
+        if OTHER_QUESTIONS.iter().any(|other| capture.ends_with(other)) {
             continue;
         }
         let lab = Lab::new();
-        let capture = root.join("pcap").join(name.strip_suffix(".flows.csv").unwrap());
-        if ingest::run(&lab.args(&[capture])).is_err() {
-            continue;
-        }
-        let found: BTreeSet<String> =
-            lab.rows("dns").into_iter().map(|row| row["query"].clone()).collect();
+        ingest::run(&lab.args(std::slice::from_ref(&capture))).unwrap();
+        let rows = lab.rows("dns");
+        let found: BTreeSet<&str> = rows.iter().map(|row| row["query"].as_str()).collect();
         asked += questions.len();
-        missing.extend(questions.difference(&found).map(|question| format!("{name} {question}")));
+        let unfound = questions
+            .iter()
+            .filter(|name| !found.contains(if *name == "<root>" { "" } else { name.as_str() }));
+        missing.extend(unfound.map(|name| format!("{} {name}", capture.display())));
     }
-    eprintln!("{asked} questions, {} not found: {missing:#?}", missing.len());
-    assert!(asked > 300 && missing.len() * 50 < asked);
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(asked >= 100, "{asked}");
 }

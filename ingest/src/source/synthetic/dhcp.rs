@@ -16,12 +16,15 @@ use crate::source::synthetic::tcp::{MILLI, SECOND};
 use crate::source::synthetic::truth::DAY_START_NS;
 use crate::source::synthetic::wire::Wire;
 
-const ANDROID: (&str, &[u8]) = ("android-dhcp-9", &[1, 3, 6, 15, 26, 28, 51, 58, 59, 43]);
-const APPLE: (&str, &[u8]) = ("", &[1, 121, 3, 6, 15, 119, 252]);
-const WINDOWS: (&str, &[u8]) = ("MSFT 5.0", &[1, 15, 3, 6, 44, 46, 47, 31, 33, 121, 249, 43]);
+/// Vendor class (option 60) and wishes (55).
+type System = (&'static str, &'static [u8]);
 
-/// Who says what: host name (option 12), then vendor class (60) and wishes (55).
-const CLIENTS: [(Handset, &str, (&str, &[u8])); 10] = [
+const ANDROID: System = ("android-dhcp-9", &[1, 3, 6, 15, 26, 28, 51, 58, 59, 43]);
+const APPLE: System = ("", &[1, 121, 3, 6, 15, 119, 252]);
+const WINDOWS: System = ("MSFT 5.0", &[1, 15, 3, 6, 44, 46, 47, 31, 33, 121, 249, 43]);
+
+/// Who has which host name (option 12) and system.
+const CLIENTS: [(Handset, &str, System); 10] = [
     (XIAOMI_A, "Redmi-Note", ANDROID),
     (XIAOMI_B, "MI3W-xiaomishouji", ANDROID),
     (SAMSUNG_A, "Galaxy-S5", ANDROID),

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use schemas::store::spool::END;
 use schemas::store::{SpoolFile, Store};
 
+use crate::archive::Archive as _;
 use crate::spool::keeper::Step;
-use crate::spool::tests::lab::{Held, Probe, SECOND_NS, START_US, copy, names, recover_all};
+use crate::spool::tests::lab::{
+    Held, Probe, SECOND_NS, START_US, copy, device, names, recover_all,
+};
 
 fn spool(root: &Path) -> Vec<PathBuf> {
     let folder = root.join("_spool");
@@ -54,6 +57,33 @@ fn all_that_is_given_is_published_once() {
     let (again, alive) = recover_all(&root, "b2");
     assert_eq!(again, held);
     assert_eq!(alive, Some(START_US * 1_000 + 10 * SECOND_NS), "from the manifest");
+}
+
+#[test]
+fn devices_go_the_way_of_the_other_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, is_killed) in [("closed", false), ("killed", true)] {
+        let root = dir.path().join(name);
+        let mut probe = Probe::start(&root, "b1", u64::MAX);
+        for second in 0..4 {
+            // Over the end of an hour.
+            probe.intake.device(&device(START_US + second * 1_800_000_000)).unwrap();
+            probe.rows(second * 10, 10);
+            probe.cut(second == 1);
+            while probe.keep() == Step::Wrote {}
+        }
+        if is_killed {
+            probe.intake.device(&device(START_US)).unwrap();
+            let left = dir.path().join("left");
+            copy(&root, &left);
+            let (held, _) = recover_all(&left, "b2");
+            assert_eq!((held.device_rows, held.flows.len()), (4, 40), "what was cut");
+        } else {
+            drop(probe.close());
+            let held = Held::in_store(&root);
+            assert_eq!((held.device_rows, held.flows.len()), (4, 40));
+        }
+    }
 }
 
 #[test]
