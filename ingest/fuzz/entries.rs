@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each target uses one of the entries")]
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -13,7 +14,7 @@ use ingest::flow::Limits;
 use ingest::frame::{Frame, LinkType};
 use ingest::hint::{DnsData, Hint};
 use ingest::lane::{Lane, LaneSettings};
-use ingest::names::{dns, of_tcp};
+use ingest::names::{dhcp, dns, of_tcp};
 use ingest::record::RowStyle;
 use ingest::source::{FileSource, Pool, Tagger};
 
@@ -64,6 +65,12 @@ pub(crate) fn names(payload: &[u8]) {
         Some(Hint::Spoken(spoken)) => spoken.name.iter().for_each(|text| check(text)),
         None => {}
     }
+    let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    for lease in [dhcp::v4(payload), dhcp::v6(payload, client)].into_iter().flatten() {
+        let texts = [lease.hostname, lease.vendor_class, lease.parameters];
+        texts.iter().flatten().for_each(|text| check(text));
+    }
+    dns::announcement(payload, client).flatten().iter().for_each(|name| check(name));
     if let Some(message) = dns::message(payload) {
         check(&message.query);
         for answer in &message.answers {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow::record_batch::RecordBatch;
 use schemas::column::Table;
+use schemas::devices::{DeviceBatch, DeviceRow};
 use schemas::dns::{DnsBatch, DnsRow};
 use schemas::flow::{FlowBatch, FlowRow};
 use schemas::ledger::{LedgerBatch, LedgerRow};
@@ -24,6 +25,8 @@ pub(crate) trait Archive {
     fn flow(&mut self, row: &Released<FlowRow>) -> Result<(), StoreError>;
     /// A row of `dns`.
     fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError>;
+    /// A row of `devices`.
+    fn device(&mut self, row: &Released<DeviceRow>) -> Result<(), StoreError>;
     /// A row of `ledger`, which tells of nobody.
     fn ledger(&mut self, row: &LedgerRow) -> Result<(), StoreError>;
     /// Live: what came so far is to be safe soon, and after `rotate` to be published. `provisional` are the ledger's rows if nothing came after.
@@ -70,6 +73,7 @@ macro_rules! columns {
 }
 columns!(FlowBatch, FlowRow, schemas::flow::TABLE, flow_end);
 columns!(DnsBatch, DnsRow, schemas::dns::TABLE, ts);
+columns!(DeviceBatch, DeviceRow, schemas::devices::TABLE, ts);
 columns!(LedgerBatch, LedgerRow, schemas::ledger::TABLE, ts_end);
 
 /// One hour of a table under construction.
@@ -156,13 +160,20 @@ pub(crate) struct Files {
     publisher: Publisher,
     flows: Cabinet<FlowBatch>,
     dns: Cabinet<DnsBatch>,
+    devices: Cabinet<DeviceBatch>,
     ledger: Cabinet<LedgerBatch>,
 }
 
 impl Files {
     /// An archive without rows.
     pub(crate) const fn new(publisher: Publisher) -> Self {
-        Self { publisher, flows: Cabinet::new(), dns: Cabinet::new(), ledger: Cabinet::new() }
+        Self {
+            publisher,
+            flows: Cabinet::new(),
+            dns: Cabinet::new(),
+            devices: Cabinet::new(),
+            ledger: Cabinet::new(),
+        }
     }
 
     /// Finishes the files; they stay invisible until the publisher commits.
@@ -179,6 +190,7 @@ impl Files {
     fn close(&mut self) -> Result<(), StoreError> {
         self.flows.close(&mut self.publisher)?;
         self.dns.close(&mut self.publisher)?;
+        self.devices.close(&mut self.publisher)?;
         self.ledger.close(&mut self.publisher)
     }
 
@@ -194,6 +206,9 @@ impl Archive for Files {
     }
     fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError> {
         self.dns.add(row, &mut self.publisher)
+    }
+    fn device(&mut self, row: &Released<DeviceRow>) -> Result<(), StoreError> {
+        self.devices.add(row, &mut self.publisher)
     }
     fn ledger(&mut self, row: &LedgerRow) -> Result<(), StoreError> {
         self.ledger.add(row, &mut self.publisher)

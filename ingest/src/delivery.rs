@@ -1,5 +1,6 @@
 //! What lanes hand to the writer, and the desk on which a lane collects it.
 
+use schemas::devices::DeviceRow;
 use schemas::dns::DnsRow;
 use schemas::flow::FlowRow;
 
@@ -27,6 +28,8 @@ pub struct Delivery {
     pub rows: Vec<FlowRow>,
     /// Finished DNS dialogues.
     pub dns: Vec<DnsRow>,
+    /// What devices said of themselves, news or not.
+    pub devices: Vec<DeviceRow>,
     /// What clients were told.
     pub resolved: Vec<Resolved>,
     /// Clock of the packets.

@@ -10,6 +10,7 @@ use schemas::dns::DnsRow;
 use crate::flow::FlowKey;
 use crate::hint::{DnsData, DnsMessage, Resolved};
 use crate::names::dns::type_name;
+use crate::observation::Observation;
 use crate::record::micros;
 
 /// Questions that wait for an answer at a time.
@@ -30,6 +31,16 @@ pub(crate) struct Seen {
     pub to: IpAddr,
     /// Time of the packet, ns.
     pub ts_ns: i64,
+}
+
+impl Seen {
+    /// Of a packet of the flow.
+    pub(crate) fn of(observation: &Observation, key: FlowKey, flow_id: i64) -> Self {
+        let (low, high) = (key.low.ip(key.ip_version), key.high.ip(key.ip_version));
+        let is_forward = observation.has(Observation::FORWARD);
+        let (from, to) = if is_forward { (low, high) } else { (high, low) };
+        Self { key, flow_id, from, to, ts_ns: observation.ts_ns }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -85,6 +96,7 @@ impl Dialogue {
             Some(asked) => asked.row.clone(),
             None => self.blank(&question, seen, (seen.to, seen.from)),
         };
+        row.answer_ech = message.ech;
         row.rcode = Some(i32::from(message.rcode));
         row.rtt_us = asked.map(|asked| (seen.ts_ns - asked.ts_ns).max(0) / 1_000);
         for answer in &message.answers {
@@ -126,6 +138,7 @@ impl Dialogue {
             rcode: None,
             answers: Vec::new(),
             answer_ttls: Vec::new(),
+            answer_ech: None,
             rtt_us: None,
             sensor_id: Arc::clone(&self.sensor),
             flow_id: seen.flow_id,

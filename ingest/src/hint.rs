@@ -77,7 +77,9 @@ pub struct DnsMessage {
     pub query: Arc<str>,
     /// Type asked for.
     pub query_type: u16,
-    /// Answer section, bounded.
+    /// Whether a service binding of the answer has the parameter `ech`; none without a binding (RFC 9460 section 7).
+    pub ech: Option<bool>,
+    /// Answer section, bounded; a service binding is its target and the addresses it hints at.
     pub answers: Vec<DnsAnswer>,
 }
 

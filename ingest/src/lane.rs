@@ -8,21 +8,15 @@ use schemas::reject::Reject;
 
 use crate::block::{Block, FrameRef};
 use crate::config::PacketArgs;
-use crate::decode::{Decoded, Decoder, protocol};
+use crate::datagram::Piece;
+use crate::decode::{Decoded, Decoder};
 use crate::delivery::{Desk, Outbox};
-use crate::dialogue::{Dialogue, Seen};
 use crate::duplicate::Duplicates;
 use crate::filter::Filter;
-use crate::flow::{
-    Arrival, End, FlowTable, FragmentTable, Held, Limits, Matched, Observed, Open, TICK_NS,
-};
+use crate::flow::{Arrival, FlowTable, FragmentTable, Held, Limits, Matched, Open, TICK_NS};
 use crate::frame::Frame;
-use crate::hint::Hint;
+use crate::hearing::{Hearing, Speech};
 use crate::ledger::{IntervalEnd, Tally, Totals};
-use crate::listening::{Ear, Segment};
-use crate::names;
-use crate::observation::{Observation, Sequence, tcp};
-use crate::quics::Quics;
 use crate::record::RowStyle;
 use crate::watch::Watch;
 
@@ -30,7 +24,6 @@ use crate::watch::Watch;
 const STEP_BACK_NS: i64 = 2_000_000_000;
 /// Packets looked up together.
 const GROUP: usize = 32;
-const DNS_PORT: u16 = 53;
 
 /// A moment of the machine's clock, between the frames before it and those after.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,8 +76,7 @@ pub struct Lane<O> {
     duplicates: Duplicates,
     table: FlowTable,
     fragments: FragmentTable,
-    dialogue: Dialogue,
-    quics: Quics,
+    hearing: Hearing,
     tally: Tally,
     interval: Option<i64>,
     interface: Arc<str>,
@@ -115,8 +107,7 @@ impl<O: Outbox> Lane<O> {
             duplicates: Duplicates::new(packets.dedup),
             table: FlowTable::new(limits, seed),
             fragments: FragmentTable::default(),
-            dialogue: Dialogue::new(Arc::clone(&style.sensor)),
-            quics: Quics::default(),
+            hearing: Hearing::new(Arc::clone(&style.sensor), packets.decoder()),
             tally: Tally::default(),
             interval: None,
             interface: interface.unwrap_or_else(|| Arc::from("")),
@@ -195,8 +186,7 @@ impl<O: Outbox> Lane<O> {
                 self.settle(block);
             }
             self.table.sweep(ts_ns, &mut self.desk);
-            self.dialogue.sweep(ts_ns, &mut self.desk.draft.dns);
-            self.quics.sweep(ts_ns);
+            self.hearing.sweep(ts_ns, &mut self.desk.draft);
             self.fragments.sweep(ts_ns, &mut self.released);
             self.desk.handshakes.sweep(ts_ns);
             self.next_tick = (ts_ns / TICK_NS + 1).saturating_mul(TICK_NS);
@@ -217,8 +207,7 @@ impl<O: Outbox> Lane<O> {
     fn flush(&mut self) {
         self.fragments.flush(&mut self.released);
         self.count_released();
-        self.dialogue.flush(&mut self.desk.draft.dns);
-        self.quics.forget();
+        self.hearing.flush(self.clock, &mut self.desk.draft);
         self.table.flush(&mut self.desk);
     }
 
@@ -253,11 +242,16 @@ impl<O: Outbox> Lane<O> {
                 let held = Held { observation, detail, tunnel_octets };
                 let matched = self.fragments.take(held, fragment, self.clock, &mut self.released);
                 self.count_released();
+                let mut flow = None;
                 if let Matched::Now(now) = matched {
                     for held in now {
-                        self.count_held(&held, Some(&frame));
+                        let flow_id = self.count_held(&held, Some(&frame));
+                        // This fragment is the first of them.
+                        flow.get_or_insert((held.observation.key, flow_id));
                     }
                 }
+                let piece = Piece { frame, observation: &observation, fragment, clock: self.clock };
+                self.hearing.piece(&piece, flow, &mut self.desk.draft);
             }
         }
     }
@@ -278,15 +272,15 @@ impl<O: Outbox> Lane<O> {
             }
             if observation.payload_at != 0 {
                 let speech = Speech { frame: block.frame(at), observation, clock, sequence };
-                let ears = (&mut self.dialogue, &mut self.quics);
-                listen(observed, &speech, ears, &mut self.desk);
+                self.hearing.hear(observed, &speech, &mut self.desk);
             }
         }
         group.clear();
         self.group = group;
     }
 
-    fn count_held(&mut self, held: &Held, frame: Option<&Frame<'_>>) {
+    /// Counts a packet that was held; gives its flow's id.
+    fn count_held(&mut self, held: &Held, frame: Option<&Frame<'_>>) -> i64 {
         let observation = &held.observation;
         let hash = self.table.hash(&observation.key);
         // A segment in pieces has a length that its first piece does not say.
@@ -297,15 +291,16 @@ impl<O: Outbox> Lane<O> {
         if observed.is_new {
             observed.entry.detail.clone_from(&held.detail);
         }
+        let flow_id = observation.key.flow_id(observed.entry.born_ns);
         // Only the first piece has a payload that begins at its beginning, and only its frame is at hand.
         if let Some(frame) = frame
             && observation.payload_at != 0
             && observation.ts_ns == frame.ts_ns
         {
             let speech = Speech { frame: *frame, observation, clock: self.clock, sequence: None };
-            let ears = (&mut self.dialogue, &mut self.quics);
-            listen(observed, &speech, ears, &mut self.desk);
+            self.hearing.hear(observed, &speech, &mut self.desk);
         }
+        flow_id
     }
 
     fn count_released(&mut self) {
@@ -323,10 +318,10 @@ impl<O: Outbox> Lane<O> {
             totals: Totals {
                 flow_evictions: self.table.evictions(),
                 fragments_unmatched: self.fragments.unmatched(),
-                dns_evictions: self.dialogue.evictions(),
+                dns_evictions: self.hearing.dns_evictions(),
                 names_refused: self.table.names_refused()
                     + self.desk.handshakes.refused()
-                    + self.quics.refused(),
+                    + self.hearing.refused(),
             },
             interface: Arc::clone(&self.interface),
             watch,
@@ -351,7 +346,7 @@ impl<O: Outbox> Lane<O> {
         self.desk.draft.sequence = sequence;
         self.fragments.flush(&mut self.released);
         self.count_released();
-        self.dialogue.flush(&mut self.desk.draft.dns);
+        self.hearing.flush(self.clock, &mut self.desk.draft);
         self.desk.send(true);
         self.flush();
         if self.interval.is_some() || watch.is_some() {
@@ -359,57 +354,5 @@ impl<O: Outbox> Lane<O> {
         } else {
             self.desk.send(false);
         }
-    }
-}
-
-/// A packet with payload, at a time.
-struct Speech<'a> {
-    frame: Frame<'a>,
-    observation: &'a Observation,
-    clock: i64,
-    sequence: Option<Sequence>,
-}
-
-/// Gives a payload to whoever understands it.
-fn listen<O>(
-    observed: Observed<'_>,
-    speech: &Speech<'_>,
-    (dialogue, quics): (&mut Dialogue, &mut Quics),
-    desk: &mut Desk<O>,
-) {
-    let Observed { entry, room, .. } = observed;
-    let Speech { frame, observation, clock, sequence } = speech;
-    let draft = &mut desk.draft;
-    let start = usize::from(observation.payload_at);
-    let end = frame.bytes.len().min(start + observation.payload_bytes() as usize);
-    let Some(payload) = frame.bytes.get(start..end) else { return };
-    let key = &observation.key;
-    if key.low.port == DNS_PORT || key.high.port == DNS_PORT {
-        // Over TCP a message has its length before it (RFC 1035 section 4.2.2).
-        let message = if key.ip_proto == protocol::TCP { payload.get(2..) } else { Some(payload) };
-        let Some(message) = message.and_then(names::dns::message) else { return };
-        entry.speaks("dns", room);
-        let (low, high) = (key.low.ip(key.ip_version), key.high.ip(key.ip_version));
-        let forward = observation.has(Observation::FORWARD);
-        let (from, to) = if forward { (low, high) } else { (high, low) };
-        let flow_id = key.flow_id(entry.born_ns);
-        let seen = Seen { key: *key, flow_id, from, to, ts_ns: frame.ts_ns };
-        draft.resolved.extend(dialogue.hear(&message, &seen, *clock, &mut draft.dns));
-    } else if key.ip_proto == protocol::TCP {
-        // A SYN takes a number, and data may come with it (RFC 7413).
-        let syn = u32::from(observation.tcp_flags & tcp::SYN != 0);
-        Ear { entry, room, handshakes: &mut desk.handshakes }.hear(&Segment {
-            payload,
-            is_whole: payload.len() == observation.payload_bytes() as usize,
-            number: sequence.map(|sequence| sequence.number.wrapping_add(syn)),
-            from: End::sender(observation.has(Observation::FORWARD)),
-            clock: *clock,
-        });
-    } else if key.ip_proto == protocol::UDP
-        && names::quic::looks_like(payload)
-        && entry.wants_names(End::sender(observation.has(Observation::FORWARD)))
-        && let Some(hello) = quics.hear((*key, entry.born_ns), payload, *clock)
-    {
-        entry.learn(Hint::Quic(hello), room);
     }
 }

@@ -158,7 +158,7 @@ impl Outcome {
     }
 
     /// Limits that were met, and oddities that were counted.
-    fn remarks(&self) -> [(&'static str, i64, &'static str); 5] {
+    fn remarks(&self) -> [(&'static str, i64, &'static str); 6] {
         let dns = self.sum(|r| r.dns_evictions) + self.written.answer_evictions.cast_signed();
         [
             (
@@ -182,6 +182,11 @@ impl Outcome {
                 "copies within 10 ms, as of a mirror with two sides; --dedup leaves them out",
             ),
             ("DNS entries evicted", dns, "answers forgotten early; names may be missing"),
+            (
+                "devices forgotten",
+                self.written.device_evictions.cast_signed(),
+                "too many at once; what they say may be told twice",
+            ),
         ]
     }
 }

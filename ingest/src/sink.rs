@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 
+use schemas::devices::DeviceRow;
 use schemas::ledger::LedgerRow;
 use schemas::store::StoreError;
 
@@ -13,6 +14,7 @@ use crate::ledger::{Account, Exported, IntervalEnd, Tally};
 use crate::metrics::Metrics;
 use crate::privacy::Privacy;
 use crate::record::count;
+use crate::register::{Register, facts};
 use crate::resolution::Resolutions;
 use crate::strays::{Strays, is_one_way};
 use crate::total::{absorb, difference};
@@ -30,10 +32,14 @@ pub struct Written {
     pub flows: u64,
     /// Rows of `dns`.
     pub dns_rows: u64,
+    /// Rows of `devices`.
+    pub device_rows: u64,
     /// The ledger.
     pub ledger: Vec<LedgerRow>,
     /// Answers forgotten early.
     pub answer_evictions: u64,
+    /// Devices forgotten early, so that they tell the same again.
+    pub device_evictions: u64,
 }
 
 /// What is known of a lane.
@@ -60,6 +66,7 @@ pub(crate) struct Sink<A> {
     lanes: Vec<LaneBook>,
     resolutions: Resolutions,
     privacy: Privacy,
+    register: Register,
     strays: Strays,
     waiting_rows: usize,
     live: bool,
@@ -100,6 +107,7 @@ impl<A: Archive> Sink<A> {
             lanes,
             resolutions,
             privacy,
+            register: Register::new(),
             strays: Strays::default(),
             waiting_rows: 0,
             live: false,
@@ -132,7 +140,7 @@ impl<A: Archive> Sink<A> {
             // A live clock can be set back.
             book.clock = if self.live { delivery.clock } else { book.clock.max(delivery.clock) };
         }
-        self.waiting_rows += delivery.rows.len();
+        self.waiting_rows += delivery.rows.len() + delivery.devices.len();
         book.waiting.push_back(delivery);
         self.settle()
     }
@@ -146,16 +154,33 @@ impl<A: Archive> Sink<A> {
             self.lanes.iter().map(|book| book.heard).min().flatten()
         };
         let Some(heard) = heard else { return Ok(()) };
+        let mut said = Vec::new();
         for lane in 0..self.lanes.len() {
-            while let Some(delivery) = self.lanes.get_mut(lane).and_then(|book| {
+            while let Some(mut delivery) = self.lanes.get_mut(lane).and_then(|book| {
                 let is_ready = book.waiting.front().is_some_and(|first| first.sequence <= heard);
                 if is_ready { book.waiting.pop_front() } else { None }
             }) {
+                said.extend(delivery.devices.drain(..).map(|row| (delivery.sequence, row)));
                 self.write(lane, delivery)?;
             }
         }
+        self.enrol(said)?;
         let clock = self.lanes.iter().map(|book| book.clock).min().unwrap_or(i64::MIN);
         self.resolutions.expire(clock);
+        Ok(())
+    }
+
+    /// Writes what is news of devices: in an order that no lane decides, for it decides what is news.
+    fn enrol(&mut self, mut said: Vec<(u64, DeviceRow)>) -> Result<(), StoreError> {
+        self.waiting_rows -= said.len();
+        said.sort_by_cached_key(|(sequence, row)| (*sequence, row.ts, facts(row)));
+        for (_, row) in said {
+            if self.register.is_news(&row) {
+                self.written.device_rows += 1;
+                let row = self.privacy.device(row);
+                self.archive.device(&row)?;
+            }
+        }
         Ok(())
     }
 
@@ -280,6 +305,7 @@ impl<A: Archive> Sink<A> {
     /// The archive, and what was written: all lanes have ended.
     pub(crate) fn end(mut self) -> (A, Written) {
         self.written.answer_evictions = self.resolutions.evictions();
+        self.written.device_evictions = self.register.evictions();
         (self.archive, self.written)
     }
 

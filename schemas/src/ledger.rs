@@ -60,7 +60,7 @@ table! {"ledger": LedgerRow, LedgerBatch, "ts_end",
     flow_table_entries: i64, "flows", "", "Flows in the table when the interval ended.";
     flow_evictions: i64, "flows", "IPFIX 166 notSentFlowTotalCount (here: sent)", "Flows exported early because the table was full.";
     fragments_unmatched: i64, "packets", "", "Later fragments counted under ports unknown, their first not seen in time.";
-    dns_evictions: i64, "entries", "", "DNS questions and answers forgotten early because their table was full.";
+    dns_evictions: i64, "entries", "", "DNS questions, and pieces of messages, forgotten early because they were too many or too long.";
     names_refused: Option<i64>, "entries", "", "Names on the wire not kept because those kept had reached their limit.";
     rows_written: i64, "rows", "", "Rows of `flows` made in this interval.";
     one_way_rows: Option<i64>, "rows", "", "Of these, with packets in one direction only.";

@@ -1,9 +1,10 @@
 //! The contract between the probe, the analyst and everybody else's tools: columns with units, the dataset's layout, and the protocol by which a file
 //! becomes visible and stays verifiable.
 //!
-//! Each column is declared once, in [`flow`], [`dns`] or [`ledger`]; schema, row type, batch builder and reference are made from that declaration.
+//! Each column is declared once, in [`flow`], [`dns`], [`devices`] or [`ledger`]; schema, row type, batch builder and reference are made from that declaration.
 
 pub mod column;
+pub mod devices;
 pub mod dns;
 pub mod flow;
 pub mod ledger;
@@ -13,7 +14,7 @@ pub mod store;
 pub use column::{Column, Mac, Micros, Table};
 
 /// Every table of the dataset, in the order of the reference.
-pub const TABLES: [&Table; 3] = [&flow::TABLE, &dns::TABLE, &ledger::TABLE];
+pub const TABLES: [&Table; 4] = [&flow::TABLE, &dns::TABLE, &devices::TABLE, &ledger::TABLE];
 
 /// Version of the columns; written into every file and manifest entry. It rises when a column is added; columns are never renamed or retyped.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;

@@ -7,7 +7,7 @@ use crate::fixture::{BEGIN, Fixture, HOUR, ask, flow};
 #[tokio::test]
 async fn an_empty_store_has_empty_tables() {
     let session = Fixture::new().session().await;
-    for table in ["flows", "dns", "ledger", "attributed"] {
+    for table in ["flows", "dns", "devices", "ledger", "attributed"] {
         let sql = format!("SELECT count(*) FROM {table}");
         assert_eq!(ask(&session, &sql).await.unwrap(), ["0"], "{table}");
         let sql = format!("SELECT * FROM {table}");

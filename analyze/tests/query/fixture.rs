@@ -143,6 +143,7 @@ impl Fixture {
             rcode: Some(0),
             answers: vec!["192.0.2.1".into()],
             answer_ttls: vec![60],
+            answer_ech: None,
             rtt_us: Some(900),
             sensor_id: "tap".into(),
             flow_id: 1,

@@ -68,7 +68,7 @@ async fn questions_are_answered() {
         assert!(!ask(&session, sql).await.unwrap().is_empty(), "{sql}");
     }
     let tables = ask(&session, "SHOW TABLES").await.unwrap().join("\n");
-    for table in ["flows", "dns", "ledger", "attributed"] {
+    for table in ["flows", "dns", "devices", "ledger", "attributed"] {
         assert!(tables.contains(&format!("|{table}|")), "{tables}");
     }
     assert_eq!(ask(&session, "SHOW datafusion.execution.time_zone").await.unwrap().len(), 1);

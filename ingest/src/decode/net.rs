@@ -48,6 +48,12 @@ pub struct Fragment {
     pub id: u32,
     /// Whether it is the first piece, the one with the ports.
     pub first: bool,
+    /// Whether others follow.
+    pub more: bool,
+    /// Octets of the datagram before it.
+    pub offset: u16,
+    /// Where it begins in the frame.
+    pub at: usize,
 }
 
 /// Reads the header at `at`; `original` is the length of the frame on the wire.
@@ -75,6 +81,9 @@ fn v4(bytes: &[u8], at: usize, on_wire: u32) -> Result<Net, Reject> {
     let fragment = (offset & 0x3fff != 0).then(|| Fragment {
         id: u32::from(u16::from_be_bytes([i0, i1])),
         first: offset & 0x1fff == 0,
+        more: offset & 0x2000 != 0,
+        offset: offset << 3,
+        at: at + header_octets as usize,
     });
     let net = Net {
         version: 4,
@@ -155,7 +164,13 @@ fn extensions(bytes: &[u8], mut net: Net, skip: Skip) -> Net {
                 };
                 // An atomic fragment (RFC 6946) is a whole packet.
                 if offset & 0xfff9 != 0 {
-                    net.fragment = Some(Fragment { id, first: offset & 0xfff8 == 0 });
+                    net.fragment = Some(Fragment {
+                        id,
+                        first: offset & 0xfff8 == 0,
+                        more: offset & 1 != 0,
+                        offset: offset & 0xfff8,
+                        at: at + 8,
+                    });
                 }
                 8
             }
@@ -222,9 +237,10 @@ mod tests {
     #[test]
     fn rfc791_fragments() {
         let of = |flags| parse(&v4_header(1500, flags, 17), 0, 1500).unwrap().fragment.unwrap();
-        assert_eq!(of(0x2000), Fragment { id: 0x1234, first: true });
-        assert_eq!(of(0x2064), Fragment { id: 0x1234, first: false });
-        assert_eq!(of(0x0064), Fragment { id: 0x1234, first: false });
+        let any = Fragment { id: 0x1234, first: false, more: true, offset: 800, at: 20 };
+        assert_eq!(of(0x2000), Fragment { first: true, offset: 0, ..any });
+        assert_eq!(of(0x2064), any);
+        assert_eq!(of(0x0064), Fragment { more: false, ..any });
     }
 
     fn v6_header(payload: u16, next: u8, rest: &[u8]) -> Vec<u8> {
@@ -245,7 +261,8 @@ mod tests {
         // A later fragment says what it is, and is walked no further.
         let rest = [6, 0, 0x05, 0xa8, 0, 0, 0, 9, 0, 0];
         let net = parse(&v6_header(16, 44, &rest), 0, 56).unwrap();
-        assert_eq!((net.protocol, net.fragment), (6, Some(Fragment { id: 9, first: false })));
+        let piece = Fragment { id: 9, first: false, more: false, offset: 0x05a8, at: 48 };
+        assert_eq!((net.protocol, net.fragment), (6, Some(piece)));
         // RFC 6946: an atomic fragment is none.
         let net = parse(&v6_header(16, 44, &[17, 0, 0, 0, 0, 0, 0, 9, 0, 0]), 0, 56).unwrap();
         assert_eq!((net.protocol, net.fragment), (17, None));

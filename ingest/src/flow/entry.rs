@@ -272,6 +272,11 @@ impl Entry {
         service != Some("quic") && self.heard.wants(of, service == Some("http"))
     }
 
+    /// What the client's software calls itself, if it did.
+    pub fn user_agent(&self) -> Option<&Arc<str>> {
+        self.names.as_ref()?.user_agent.as_ref()
+    }
+
     /// Whether the client has named the server.
     pub fn is_named(&self) -> bool {
         let names = self.names.as_ref();

@@ -26,11 +26,23 @@ pub struct Held {
     pub tunnel_octets: u32,
 }
 
+/// Which datagram a fragment is a piece of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Datagram {
+pub struct Datagram {
     key: FlowKey,
     from_low: bool,
     id: u32,
+}
+
+impl Datagram {
+    /// That of a fragment, the first or a later one.
+    pub fn of(observation: &Observation, fragment: &Fragment) -> Self {
+        Self {
+            key: without_ports(observation.key),
+            from_low: sender_is_low(observation),
+            id: fragment.id,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -69,11 +81,7 @@ impl FragmentTable {
         released: &mut Vec<Held>,
     ) -> Matched {
         let observation = &held.observation;
-        let datagram = Datagram {
-            key: without_ports(observation.key),
-            from_low: sender_is_low(observation),
-            id: fragment.id,
-        };
+        let datagram = Datagram::of(observation, &fragment);
         if fragment.first {
             let ports = (observation.key.low.port, observation.key.high.port);
             let known = self.known(datagram, clock, released);

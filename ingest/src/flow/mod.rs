@@ -13,7 +13,7 @@ mod table;
 mod wheel;
 
 pub use entry::{Entry, Names, Side};
-pub use fragment::{FragmentTable, Held, Matched};
+pub use fragment::{Datagram, FragmentTable, Held, Matched};
 pub use gap::{Acknowledged, Gaps};
 pub use heard::{Heard, Place};
 pub use key::{Endpoint, Ends, FlowKey, host_pair_hash};

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam::channel::{Sender, bounded};
+use schemas::devices::DeviceRow;
 use schemas::dns::DnsRow;
 use schemas::flow::FlowRow;
 use schemas::ledger::LedgerRow;
@@ -129,6 +130,9 @@ impl Archive for Memory {
         Ok(())
     }
     fn dns(&mut self, _: &Released<DnsRow>) -> Result<(), StoreError> {
+        Ok(())
+    }
+    fn device(&mut self, _: &Released<DeviceRow>) -> Result<(), StoreError> {
         Ok(())
     }
     fn ledger(&mut self, row: &LedgerRow) -> Result<(), StoreError> {

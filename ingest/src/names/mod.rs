@@ -4,6 +4,7 @@
 
 pub(crate) mod certificate;
 mod cursor;
+pub mod dhcp;
 pub mod dns;
 mod greeting;
 mod http;
@@ -14,6 +15,7 @@ mod read;
 mod text;
 mod tls;
 
+pub(crate) use pieces::Pieces;
 pub(crate) use read::Read;
 pub use text::printable;
 

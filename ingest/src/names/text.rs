@@ -27,6 +27,24 @@ pub(crate) fn host_name(bytes: &[u8]) -> Option<Arc<str>> {
     Some(text.into())
 }
 
+/// A name in labels with their lengths (RFC 1035 section 3.1), as far as they go; written like [`host_name`].
+pub(crate) fn labels(mut bytes: &[u8]) -> Option<Arc<str>> {
+    let mut text = String::new();
+    while let Some((&length @ 1..=63, rest)) = bytes.split_first() {
+        let (label, behind) = rest.split_at_checked(usize::from(length))?;
+        if text.len() + label.len() > NAME_MAX {
+            return None;
+        }
+        if !text.is_empty() {
+            text.push('.');
+        }
+        escape(&mut text, label);
+        bytes = behind;
+    }
+    text.make_ascii_lowercase();
+    (!text.is_empty()).then(|| text.into())
+}
+
 /// Appends octets in escaped form.
 pub(crate) fn escape(text: &mut String, bytes: &[u8]) {
     for &octet in bytes {

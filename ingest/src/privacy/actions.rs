@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use schemas::Mac;
+use schemas::devices::DeviceRow;
 use schemas::dns::DnsRow;
 use schemas::flow::FlowRow;
 
@@ -96,6 +97,12 @@ action! {
     };
 }
 
+action! {
+    /// A device as its owner calls it.
+    Called = "black-marker", "black-marker";
+    Option<Arc<str>>: |_, _| None;
+}
+
 macro_rules! actions {
     ($row:ident as $release:ident, $techniques:ident: $($column:ident $action:ident,)*) => {
         impl Veil {
@@ -181,14 +188,32 @@ actions! { DnsRow as dns, DNS:
     rcode Keep,
     answers Name,
     answer_ttls Keep,
+    answer_ech Keep,
     rtt_us Keep,
     sensor_id Keep,
     flow_id FlowId,
 }
 
+actions! { DeviceRow as device_row, DEVICES:
+    ts Keep,
+    mac Device,
+    ip Address,
+    dhcp_hostname Called,
+    dhcp_vendor_class Keep,
+    dhcp_parameters Keep,
+    mdns_name Called,
+    http_user_agent Agent,
+    source Keep,
+    sensor_id Keep,
+}
+
 /// What a profile does, by table and column, where it does anything.
 pub(crate) fn techniques(profile: Profile) -> BTreeMap<String, BTreeMap<String, String>> {
-    let tables = [(schemas::flow::TABLE.name, FLOWS), (schemas::dns::TABLE.name, DNS)];
+    let tables = [
+        (schemas::flow::TABLE.name, FLOWS),
+        (schemas::dns::TABLE.name, DNS),
+        (schemas::devices::TABLE.name, DEVICES),
+    ];
     let tables = tables.into_iter().map(|(table, columns)| {
         let done = columns.iter().map(|(column, [truncate, pseudonymise])| match profile {
             Profile::None => (column, &Keep::TECHNIQUES[0]),

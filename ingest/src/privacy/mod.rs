@@ -15,6 +15,7 @@ mod profile;
 use std::fmt;
 use std::ops::Deref;
 
+use schemas::devices::DeviceRow;
 use schemas::dns::DnsRow;
 use schemas::flow::FlowRow;
 use schemas::store::Statement;
@@ -78,6 +79,14 @@ impl Privacy {
     pub(crate) fn dns(&self, row: DnsRow) -> Released<DnsRow> {
         Released(match &self.veil {
             Some(veil) => veil.dns(row),
+            None => row,
+        })
+    }
+
+    /// Lets a device pass.
+    pub(crate) fn device(&self, row: DeviceRow) -> Released<DeviceRow> {
+        Released(match &self.veil {
+            Some(veil) => veil.device_row(row),
             None => row,
         })
     }

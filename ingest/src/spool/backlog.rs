@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use arrow::record_batch::RecordBatch;
-use schemas::store::spool::{DNS, FINAL, LEDGER, Sums};
+use schemas::store::spool::{DEVICES, DNS, FINAL, LEDGER, Sections, Sums};
 
 /// Memory of all that waits, bytes.
 pub(crate) const BACKLOG_BYTES_MAX: usize = 64 << 20;
@@ -15,8 +15,8 @@ const LEDGER_ROWS_MAX: usize = 4_096;
 pub struct Lost {
     /// Of `flows`.
     pub flows: Sums,
-    /// Rows of `dns`.
-    pub dns_rows: u64,
+    /// Rows of `dns` and `devices`.
+    pub other_rows: u64,
     /// Rows of `ledger`.
     pub ledger_rows: u64,
 }
@@ -27,7 +27,7 @@ impl Lost {
     pub const fn since(self, earlier: Self) -> Self {
         Self {
             flows: self.flows.since(earlier.flows),
-            dns_rows: self.dns_rows - earlier.dns_rows,
+            other_rows: self.other_rows - earlier.other_rows,
             ledger_rows: self.ledger_rows - earlier.ledger_rows,
         }
     }
@@ -41,7 +41,7 @@ pub(crate) struct Bundle {
     /// When it was cut, ns since 1970 UTC.
     pub(crate) wall_ns: i64,
     /// Columns of each section.
-    pub(crate) sections: [Vec<RecordBatch>; 4],
+    pub(crate) sections: Sections,
     /// Of its `flows`.
     pub(crate) sums: Sums,
     /// Losses its ledger knows of.
@@ -54,11 +54,16 @@ pub(crate) fn rows(batches: &[RecordBatch]) -> usize {
     batches.iter().map(RecordBatch::num_rows).sum()
 }
 
+/// Rows of `dns` and `devices`.
+fn others(sections: &Sections) -> u64 {
+    [DNS, DEVICES].iter().filter_map(|at| sections.get(*at)).map(|part| rows(part) as u64).sum()
+}
+
 impl Bundle {
-    /// Whether no row of `flows` or `dns` is in it.
+    /// Whether no row of another table than the ledger is in it.
     pub(crate) fn is_ledger_only(&self) -> bool {
-        let [flows, dns, ..] = &self.sections;
-        rows(flows) + rows(dns) == 0
+        let [flows, ..] = &self.sections;
+        rows(flows) as u64 + others(&self.sections) == 0
     }
 
     fn bytes(&self) -> usize {
@@ -91,16 +96,17 @@ impl Backlog {
     /// What was dropped after a run closed its books is told in the newest row of the ledger: that has to go with the run's last bundle then.
     fn tell_last(&mut self) {
         let Some(last) = self.bundles.pop_back_if(|last| last.flags & FINAL != 0) else { return };
-        let [flows, dns, mut ledger, provisional] = last.sections;
+        let [flows, dns, mut ledger, provisional, devices] = last.sections;
         if rows(&ledger) == 0 && self.lost.flows != last.lost_known {
             let waiting = self.bundles.iter_mut().rev().map(|bundle| {
-                let [_, _, ledger, _] = &mut bundle.sections;
+                let [_, _, ledger, ..] = &mut bundle.sections;
                 ledger
             });
             let newest = waiting.chain([&mut self.orphans]).find(|ledger| rows(ledger) > 0);
             ledger = newest.map(std::mem::take).unwrap_or_default();
         }
-        self.bundles.push_back(Bundle { sections: [flows, dns, ledger, provisional], ..last });
+        let sections = [flows, dns, ledger, provisional, devices];
+        self.bundles.push_back(Bundle { sections, ..last });
         self.bytes = self.bundles.iter().map(Bundle::bytes).sum();
     }
 
@@ -108,7 +114,7 @@ impl Backlog {
     pub(crate) fn take(&mut self) -> Option<Bundle> {
         let mut bundle = self.bundles.pop_front()?;
         self.bytes -= bundle.bytes();
-        let [_, _, ledger, _] = &mut bundle.sections;
+        let [_, _, ledger, ..] = &mut bundle.sections;
         ledger.splice(..0, std::mem::take(&mut self.orphans));
         bundle.is_rotation |= std::mem::take(&mut self.is_rotation_due);
         self.bytes_in_hand += bundle.bytes();
@@ -131,9 +137,9 @@ impl Backlog {
     }
 
     /// Counts rows that were dropped elsewhere, and keeps their ledger.
-    pub(crate) fn lose(&mut self, flows: Sums, dns_rows: u64, ledger: Vec<RecordBatch>) {
+    pub(crate) fn lose(&mut self, flows: Sums, other_rows: u64, ledger: Vec<RecordBatch>) {
         self.lost.flows += flows;
-        self.lost.dns_rows += dns_rows;
+        self.lost.other_rows += other_rows;
         self.orphans.extend(ledger);
         while rows(&self.orphans) > LEDGER_ROWS_MAX {
             self.lost.ledger_rows += self.orphans.remove(0).num_rows() as u64;
@@ -144,8 +150,9 @@ impl Backlog {
     pub(crate) fn keep_ledger_only(&mut self) {
         let mut newest = None;
         for bundle in std::mem::take(&mut self.bundles) {
-            let [_, dns, ledger, _] = bundle.sections;
-            self.lose(bundle.sums, rows(&dns) as u64, ledger);
+            let other_rows = others(&bundle.sections);
+            let [_, _, ledger, ..] = bundle.sections;
+            self.lose(bundle.sums, other_rows, ledger);
             let (sections, sums) = Default::default();
             newest = Some(Bundle { sections, sums, ..bundle });
         }
@@ -157,10 +164,10 @@ impl Backlog {
     pub(crate) fn lose_all(&mut self) {
         while let Some(mut bundle) = self.take() {
             self.bytes_in_hand = 0;
-            let [_, dns, ledger, _] = &mut bundle.sections;
+            let other_rows = others(&bundle.sections);
+            let [_, _, ledger, ..] = &mut bundle.sections;
             self.lost.ledger_rows += rows(ledger) as u64;
-            let dns_rows = rows(dns) as u64;
-            self.lose(bundle.sums, dns_rows, Vec::new());
+            self.lose(bundle.sums, other_rows, Vec::new());
         }
         self.lost.ledger_rows += rows(&std::mem::take(&mut self.orphans)) as u64;
     }
@@ -185,9 +192,9 @@ impl Backlog {
             let Some(mut oldest) = self.bundles.pop_front() else { return };
             self.bytes -= oldest.bytes();
             self.is_rotation_due |= oldest.is_rotation;
-            let dns_rows = oldest.sections.get(DNS).map_or(0, |dns| rows(dns) as u64);
+            let other_rows = others(&oldest.sections);
             let ledger = oldest.sections.get_mut(LEDGER).map(std::mem::take).unwrap_or_default();
-            self.lose(oldest.sums, dns_rows, ledger);
+            self.lose(oldest.sums, other_rows, ledger);
         }
     }
 }

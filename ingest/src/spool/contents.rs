@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, Int64Array};
 use arrow::record_batch::RecordBatch;
 use schemas::store::spool::{
-    DNS, END, FINAL, FLOWS, Head, Header, LEDGER, PROVISIONAL, Sums, WHOLE,
+    DEVICES, DNS, END, FINAL, FLOWS, Head, Header, LEDGER, PROVISIONAL, Sums, WHOLE,
 };
 use schemas::store::{SpoolFile, StoreError};
 
@@ -25,8 +25,8 @@ pub(crate) struct Contents {
 /// Rows of one bundle.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
-    /// Columns of `flows`, `dns`, `ledger`.
-    pub(crate) tables: [Vec<RecordBatch>; 3],
+    /// Rows of each table, in the order of [`schemas::TABLES`].
+    pub(crate) tables: [Vec<RecordBatch>; schemas::TABLES.len()],
     /// Of its `flows`.
     pub(crate) sums: Sums,
 }
@@ -76,13 +76,16 @@ impl Contents {
             && let Some(group) = self.file.next_group()?
             && self.file.position() <= self.until
         {
-            let tables = [group.section(FLOWS)?, group.section(DNS)?, group.section(LEDGER)?];
+            let [flows, dns, devices, ledger] =
+                [FLOWS, DNS, DEVICES, LEDGER].map(|section| group.section(section));
+            let tables = [flows?, dns?, devices?, ledger?];
             return Ok(Some(Part { tables, sums: group.head.sums }));
         }
         let last = std::mem::take(&mut self.provisional);
         self.until = 0;
-        Ok((rows(&last) > 0)
-            .then(|| Part { tables: [Vec::new(), Vec::new(), last], sums: Sums::default() }))
+        let is_there = rows(&last) > 0;
+        let tables = [Vec::new(), Vec::new(), Vec::new(), last];
+        Ok(is_there.then(|| Part { tables, sums: Sums::default() }))
     }
 }
 

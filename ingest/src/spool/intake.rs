@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemas::devices::{DeviceBatch, DeviceRow};
 use schemas::dns::{DnsBatch, DnsRow};
 use schemas::flow::{FlowBatch, FlowRow};
 use schemas::ledger::{LedgerBatch, LedgerRow};
@@ -22,6 +23,7 @@ pub struct Intake {
     shared: Arc<Shared>,
     flows: FlowBatch,
     dns: DnsBatch,
+    devices: DeviceBatch,
     ledger: LedgerBatch,
     sums: Sums,
     wall_ns: i64,
@@ -34,6 +36,7 @@ impl Intake {
             shared,
             flows: FlowBatch::default(),
             dns: DnsBatch::default(),
+            devices: DeviceBatch::default(),
             ledger: LedgerBatch::default(),
             sums: Sums::default(),
             wall_ns: 0,
@@ -57,7 +60,7 @@ impl Intake {
             batch.append(row);
         }
         let mut bundle = self.bundle(WHOLE)?;
-        let [.., section] = &mut bundle.sections;
+        let [_, _, _, section, _] = &mut bundle.sections;
         *section = vec![batch.finish().map_err(StoreError::Columns)?];
         bundle.is_rotation = is_rotation;
         self.push(bundle);
@@ -101,6 +104,7 @@ impl Intake {
             vec![self.dns.finish().map_err(StoreError::Columns)?],
             vec![self.ledger.finish().map_err(StoreError::Columns)?],
             Vec::new(),
+            vec![self.devices.finish().map_err(StoreError::Columns)?],
         ];
         let sums = std::mem::take(&mut self.sums);
         Ok(Bundle { flags, wall_ns: self.wall_ns, sections, sums, ..Bundle::default() })
@@ -119,7 +123,8 @@ impl Intake {
 
     /// Sends off a part of what will be cut.
     fn keep_bound(&mut self) -> Result<(), StoreError> {
-        if self.flows.len() + self.dns.len() + self.ledger.len() >= BUNDLE_ROWS_MAX {
+        let rows = [self.flows.len(), self.dns.len(), self.devices.len(), self.ledger.len()];
+        if rows.iter().sum::<usize>() >= BUNDLE_ROWS_MAX {
             let bundle = self.bundle(0)?;
             self.push(bundle);
         }
@@ -141,6 +146,11 @@ impl Archive for Intake {
 
     fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError> {
         self.dns.append(row);
+        self.keep_bound()
+    }
+
+    fn device(&mut self, row: &Released<DeviceRow>) -> Result<(), StoreError> {
+        self.devices.append(row);
         self.keep_bound()
     }
 

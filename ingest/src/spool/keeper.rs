@@ -11,7 +11,7 @@ use std::time::Duration;
 use arrow::record_batch::RecordBatch;
 use schemas::store::StoreError;
 use schemas::store::publish::sync_folder;
-use schemas::store::spool::{END, FINAL, Head, Header, PROVISIONAL, Sums, WHOLE};
+use schemas::store::spool::{END, FINAL, Head, Header, PROVISIONAL, Sections, Sums, WHOLE};
 
 use crate::spool::backlog::{Bundle, Lost, rows};
 use crate::spool::contents::{Contents, encode};
@@ -145,7 +145,7 @@ impl Keeper {
                 self.is_final |= is_final;
                 self.is_rotation_due |= bundles.iter().any(|bundle| bundle.is_rotation);
                 if let Some(last) = bundles.into_iter().rfind(is_whole) {
-                    let [.., provisional] = last.sections;
+                    let [_, _, _, provisional, _] = last.sections;
                     self.provisional = provisional;
                     // Only now, at the end of what was cut together, may a file end.
                     self.rotate(last.wall_ns, last.lost_known);
@@ -242,7 +242,7 @@ impl Keeper {
             let mut head = Head::new(WHOLE, wall_ns);
             head.lost = self.shared.state().backlog.lost().flows;
             head.lost_known = lost_known;
-            let mut sections: [Vec<RecordBatch>; 4] = Default::default();
+            let mut sections = Sections::default();
             if let Some(section) = sections.get_mut(PROVISIONAL) {
                 section.clone_from(&self.provisional);
             }
@@ -334,8 +334,9 @@ impl Keeper {
         let read = || {
             let mut contents = Contents::open(&oldest)?;
             while let Some(part) = contents.next()? {
-                let [_, dns, ledger] = part.tables;
-                self.shared.state().backlog.lose(part.sums, rows(&dns) as u64, ledger);
+                let [_, dns, devices, ledger] = part.tables;
+                let others = (rows(&dns) + rows(&devices)) as u64;
+                self.shared.state().backlog.lose(part.sums, others, ledger);
             }
             Ok::<_, StoreError>(())
         };

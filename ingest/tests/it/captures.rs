@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ingest::{IngestArgs, IngestError, Outcome};
 
-use crate::lab::{Lab, Row, number};
+use crate::lab::{Lab, Row, number, skip};
 
 pub(crate) fn captures() -> Option<Vec<PathBuf>> {
     let Some(folder) = std::env::var_os("OUTFLOW_CAPTURES") else {
@@ -25,6 +25,47 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.path();
         if path.is_dir() { walk(&path, found) } else { found.push(path) }
     }
+}
+
+/// Cells of a line of CSV.
+fn cells(line: &str) -> Vec<String> {
+    let (mut cells, mut is_quoted) = (vec![String::new()], false);
+    for letter in line.chars() {
+        match letter {
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => cells.push(String::new()),
+            _ => cells.last_mut().unwrap().push(letter),
+        }
+    }
+    cells
+}
+
+/// What another tool reads in each capture: the words of a column of its table, parted by bars. None without captures.
+pub(crate) fn words_of(test: &str, column: &str) -> Option<Vec<(PathBuf, BTreeSet<String>)>> {
+    let Some(folder) = std::env::var_os("OUTFLOW_CAPTURES").map(PathBuf::from) else {
+        skip(test, "OUTFLOW_CAPTURES names no folder of captures");
+        return None;
+    };
+    let (mut tables, mut found) = (Vec::new(), Vec::new());
+    walk(&folder.join("flows"), &mut tables);
+    tables.sort();
+    for table in tables {
+        let Ok(text) = fs::read_to_string(&table) else { continue };
+        let mut lines = text.lines().map(cells);
+        let Some(at) = lines.next().and_then(|head| head.iter().position(|name| name == column))
+        else {
+            continue;
+        };
+        let words: BTreeSet<String> = lines
+            .flat_map(|cells| cells[at].split('|').map(str::to_owned).collect::<Vec<_>>())
+            .filter(|word| !word.is_empty())
+            .collect();
+        let name = table.strip_prefix(folder.join("flows")).unwrap().to_str().unwrap().to_owned();
+        if !words.is_empty() {
+            found.push((folder.join("pcap").join(name.strip_suffix(".flows.csv").unwrap()), words));
+        }
+    }
+    Some(found)
 }
 
 fn run(path: &Path, change: impl Fn(&mut IngestArgs)) -> Option<(Outcome, Vec<Row>)> {

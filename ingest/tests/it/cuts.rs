@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ingest::block::Block;
-use ingest::decode::decode;
+use ingest::decode::Decoder;
 use ingest::frame::{Frame, LinkType};
 use ingest::names;
 use ingest::source::synthetic::{Plan, Version};
@@ -121,7 +121,7 @@ fn planned(version: Version, count: u32) -> Vec<Vec<u8>> {
     let plan = Plan::hellos(11, version, count);
     let payload = |bytes: &[u8], original| {
         let frame = Frame { bytes, original, ts_ns: 0, link: LinkType::Ethernet };
-        let at = decode(&frame).ok()?.observation.payload_at;
+        let at = Decoder::default().decode(&frame).ok()?.observation.payload_at;
         (at != 0).then(|| bytes[usize::from(at)..].to_vec())
     };
     let frames = plan.frames();
@@ -219,7 +219,7 @@ fn hellos_of(path: &Path, found: &mut BTreeSet<Vec<u8>>) {
             return;
         }
         for frame in blocks.iter().flat_map(Block::frames) {
-            let Ok(decoded) = decode(&frame) else { continue };
+            let Ok(decoded) = Decoder::default().decode(&frame) else { continue };
             let (at, key) = (usize::from(decoded.observation.payload_at), decoded.observation.key);
             let end = at + decoded.observation.payload_bytes as usize;
             let Some(payload) = frame.bytes.get(at..end).filter(|_| key.ip_proto == 6) else {

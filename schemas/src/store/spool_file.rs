@@ -13,7 +13,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::column::Table;
 use crate::store::StoreError;
-use crate::store::spool::{HEAD, Head, Header, MARK, SECTIONS, digest};
+use crate::store::spool::{Form, Head, Header, MARK, SECTIONS, digest};
 
 const HEADER_BYTES_MAX: usize = 1 << 14;
 /// Bytes looked through at a time for the next mark.
@@ -82,6 +82,7 @@ pub struct SpoolFile {
     path: PathBuf,
     file: File,
     bytes: u64,
+    form: Form,
     mark: [u8; MARK],
     at: u64,
 }
@@ -94,11 +95,12 @@ impl SpoolFile {
         let bytes = file.metadata().map_err(StoreError::io("open", path))?.len();
         let mut start = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX).min(HEADER_BYTES_MAX)];
         file.read_exact_at(&mut start, 0).map_err(|error| broken(&error.to_string()))?;
-        let header = Header::decode(&start)
+        let (header, form) = Header::decode(&start)
             .ok_or_else(|| broken("it does not begin with a whole header of a spool file"))?;
-        let mark = header.mark();
-        let at = header.encode().len() as u64;
-        Ok(Self { mark, at, header, damages: 0, torn_bytes: 0, path: path.to_owned(), file, bytes })
+        let mark = header.mark(form);
+        let at = header.encode_as(form).len() as u64;
+        let path = path.to_owned();
+        Ok(Self { mark, form, at, header, damages: 0, torn_bytes: 0, path, file, bytes })
     }
 
     /// Size of the file.
@@ -118,7 +120,7 @@ impl SpoolFile {
                 return Ok(None);
             }
             if let Some(head) = self.head_at(self.at)? {
-                let from = self.at + HEAD as u64;
+                let from = self.at + self.form.head() as u64;
                 let mut body = vec![0; usize::try_from(head.body_bytes()).unwrap_or(usize::MAX)];
                 self.read(&mut body, from)?;
                 if digest(&body) == head.body {
@@ -137,7 +139,7 @@ impl SpoolFile {
                 return Ok(None);
             }
             if let Some(head) = self.head_at(self.at)? {
-                self.at += HEAD as u64 + head.body_bytes();
+                self.at += self.form.head() as u64 + head.body_bytes();
                 return Ok(Some(head));
             }
             self.skip_damage()?;
@@ -146,13 +148,14 @@ impl SpoolFile {
 
     /// A head whose group ends within the file.
     fn head_at(&self, at: u64) -> Result<Option<Head>, StoreError> {
-        if self.bytes.saturating_sub(at) < HEAD as u64 {
+        let head_bytes = self.form.head();
+        if self.bytes.saturating_sub(at) < head_bytes as u64 {
             return Ok(None);
         }
-        let mut bytes = [0; HEAD];
+        let mut bytes = vec![0; head_bytes];
         self.read(&mut bytes, at)?;
-        Ok(Head::decode(&bytes, self.mark)
-            .filter(|head| at + HEAD as u64 + head.body_bytes() <= self.bytes))
+        Ok(Head::decode(&bytes, self.mark, self.form)
+            .filter(|head| at + head_bytes as u64 + head.body_bytes() <= self.bytes))
     }
 
     /// Goes to the next head, if there is one.
@@ -191,10 +194,11 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::column::Micros;
+    use crate::column::{Mac, Micros};
+    use crate::devices::{DeviceBatch, DeviceRow};
     use crate::dns::{DnsBatch, DnsRow};
     use crate::store::Statement;
-    use crate::store::spool::{DNS, END, FLOWS, LEDGER, Sums, WHOLE};
+    use crate::store::spool::{DEVICES, DNS, END, FLOWS, LEDGER, Sections, Sums, WHOLE};
 
     fn questions(count: i64) -> RecordBatch {
         let mut batch = DnsBatch::default();
@@ -208,6 +212,7 @@ mod tests {
                 rcode: (i % 2 == 0).then_some(0),
                 answers: vec!["192.0.2.1".into()],
                 answer_ttls: vec![60],
+                answer_ech: None,
                 rtt_us: None,
                 sensor_id: "tap-1".into(),
                 flow_id: i,
@@ -227,7 +232,7 @@ mod tests {
         for number in 1..=groups {
             let sums = Sums { rows: 9, packets: 8, wire_bytes: 7, ip_bytes: 6 };
             let head = Head { sums, lost: sums, ..Head::new(WHOLE, number) };
-            let mut sections: [Vec<RecordBatch>; 4] = Default::default();
+            let mut sections = Sections::default();
             sections[DNS] = vec![questions(number), questions(0)];
             bytes.extend(header().group(head, &sections).unwrap());
             ends.push(bytes.len());
@@ -258,10 +263,11 @@ mod tests {
         };
         let said = Header { privacy: Some(statement), ..header() };
         let bytes = said.encode();
-        assert_eq!(Header::decode(&bytes), Some(said));
-        assert_eq!(Header::decode(&header().encode()), Some(header()));
+        let decoded = |bytes: &[u8]| Header::decode(bytes).map(|(header, _)| header);
+        assert_eq!(decoded(&bytes), Some(said));
+        assert_eq!(decoded(&header().encode()), Some(header()));
         for cut in 0..bytes.len() {
-            assert_eq!(Header::decode(&bytes[..cut]), None, "{cut}");
+            assert_eq!(decoded(&bytes[..cut]), None, "{cut}");
         }
     }
 
@@ -286,6 +292,42 @@ mod tests {
         assert!(found.next_group().unwrap().unwrap().head.is(END));
         assert!(found.next_group().unwrap().is_none());
         assert_eq!((found.damages, found.torn_bytes), (0, 0));
+    }
+
+    #[test]
+    fn devices_have_a_section_that_older_files_lack() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut batch = DeviceBatch::default();
+        batch.append(&DeviceRow {
+            ts: Micros(1),
+            mac: Some(Mac([0x02, 0, 0, 0, 0, 7])),
+            ip: None,
+            dhcp_hostname: Some("Redmi-Note".into()),
+            dhcp_vendor_class: Some("android-dhcp-9".into()),
+            dhcp_parameters: Some("1,3,6".into()),
+            mdns_name: None,
+            http_user_agent: None,
+            source: "dhcp",
+            sensor_id: "tap-1".into(),
+        });
+        let devices = batch.finish().unwrap();
+        let mut sections = Sections::default();
+        sections[DNS] = vec![questions(3)];
+        sections[DEVICES] = vec![devices.clone()];
+        for form in Form::ALL {
+            let path = dir.path().join("any.spool");
+            let mut bytes = header().encode_as(form);
+            bytes.extend(header().group_as(form, Head::new(WHOLE, 5), &sections).unwrap());
+            fs::write(&path, &bytes).unwrap();
+            let mut found = SpoolFile::open(&path).unwrap();
+            let group = found.next_group().unwrap().unwrap();
+            assert_eq!(group.section(DNS).unwrap(), [questions(3)]);
+            let is_now = form.head() == Form::ALL.map(Form::head).into_iter().max().unwrap();
+            let expected = if is_now { vec![devices.clone()] } else { Vec::new() };
+            assert_eq!(group.section(DEVICES).unwrap(), expected);
+            assert!(found.next_group().unwrap().is_none());
+            assert_eq!((found.damages, found.torn_bytes), (0, 0));
+        }
     }
 
     #[test]
@@ -337,7 +379,7 @@ mod tests {
         let old = questions(2);
         let rcode = old.schema().index_of("rcode").unwrap();
         let kept: Vec<usize> = (0..old.num_columns()).filter(|column| *column != rcode).collect();
-        let mut sections: [Vec<RecordBatch>; 4] = Default::default();
+        let mut sections = Sections::default();
         sections[DNS] = vec![old.project(&kept).unwrap()];
         let mut bytes = header().encode();
         bytes.extend(header().group(Head::new(WHOLE, 1), &sections).unwrap());

@@ -146,6 +146,7 @@ mod tests {
                 rcode: Some(0),
                 answers: vec!["192.0.2.1".into()],
                 answer_ttls: vec![60],
+                answer_ech: None,
                 rtt_us: (i % 2 == 0).then_some(i),
                 sensor_id: "tap".into(),
                 flow_id: i,

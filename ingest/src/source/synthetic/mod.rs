@@ -6,6 +6,7 @@
 mod bulk;
 mod cast;
 mod day;
+mod dhcp;
 mod dns;
 mod draft;
 mod frame;

@@ -6,6 +6,7 @@
 use std::io::{self, Write};
 
 use crate::source::synthetic::day;
+use crate::source::synthetic::dhcp;
 use crate::source::synthetic::draft::Draft;
 use crate::source::synthetic::frame::render;
 use crate::source::synthetic::noise;
@@ -39,6 +40,7 @@ impl Plan {
         day::plan(&mut draft);
         traps::plan(&mut draft);
         noise::plan(&mut draft);
+        dhcp::plan(&mut draft);
         Self::of(draft)
     }
 
@@ -110,7 +112,7 @@ mod tests {
 
     const SEED: u64 = 2014;
     /// Of the whole pcap file. It changes with every planned byte: then look at the truth anew.
-    const GOLDEN: &str = "8900a6b869bdbd01c3cc5b306c38f316ae7fddd0a93738343620dea0951f3cca";
+    const GOLDEN: &str = "1bdf7196d9e8e889927c17d4f8570955361d98a026a9619cf44fd0ded19a6547";
 
     fn pcap(plan: &Plan) -> Vec<u8> {
         let mut file = Vec::new();

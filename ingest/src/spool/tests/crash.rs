@@ -57,6 +57,33 @@ fn all_that_is_given_is_published_once() {
 }
 
 #[test]
+fn devices_go_the_way_of_the_other_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, is_killed) in [("closed", false), ("killed", true)] {
+        let root = dir.path().join(name);
+        let mut probe = Probe::start(&root, "b1", u64::MAX);
+        for second in 0..4 {
+            // Over the end of an hour.
+            probe.device(START_US + second * 1_800_000_000);
+            probe.rows(second * 10, 10);
+            probe.cut(second == 1);
+            while probe.keep() == Step::Wrote {}
+        }
+        if is_killed {
+            probe.device(START_US);
+            let left = dir.path().join("left");
+            copy(&root, &left);
+            let (held, _) = recover_all(&left, "b2");
+            assert_eq!((held.device_rows, held.flows.len()), (4, 40), "what was cut");
+        } else {
+            drop(probe.close());
+            let held = Held::in_store(&root);
+            assert_eq!((held.device_rows, held.flows.len()), (4, 40));
+        }
+    }
+}
+
+#[test]
 fn a_killed_run_ends_where_it_was_whole() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("store");

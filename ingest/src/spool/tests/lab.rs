@@ -10,10 +10,11 @@ use std::thread::{self, JoinHandle};
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use schemas::Micros;
+use schemas::devices::DeviceRow;
 use schemas::flow::FlowRow;
 use schemas::ledger::LedgerRow;
 use schemas::store::{Store, verify};
+use schemas::{Mac, Micros};
 
 use crate::archive::Archive;
 use crate::block::Time;
@@ -101,6 +102,22 @@ pub(crate) fn flow(id: i64, end_us: i64) -> FlowRow {
     }
 }
 
+/// A row of `devices`.
+fn device(at_us: i64) -> DeviceRow {
+    DeviceRow {
+        ts: Micros(at_us),
+        mac: Some(Mac([2, 0, 0, 0, 0, 7])),
+        ip: None,
+        dhcp_hostname: Some("Redmi-Note".into()),
+        dhcp_vendor_class: None,
+        dhcp_parameters: Some("1,3,6".into()),
+        mdns_name: None,
+        http_user_agent: None,
+        source: "dhcp",
+        sensor_id: SENSOR.into(),
+    }
+}
+
 /// A probe without packets: it makes up rows and keeps the books.
 pub(crate) struct Probe {
     pub(crate) intake: Intake,
@@ -172,6 +189,11 @@ impl Probe {
         self.given += count;
     }
 
+    /// A device says something.
+    pub(crate) fn device(&mut self, at_us: i64) {
+        self.intake.device(&Privacy::default().device(device(at_us))).unwrap();
+    }
+
     fn ledger_row(&mut self) -> LedgerRow {
         let new = self.intake.lost();
         self.lost.flows += new.flows;
@@ -239,6 +261,7 @@ pub(crate) struct Held {
     pub(crate) flows: BTreeMap<i64, u64>,
     pub(crate) packets: i64,
     pub(crate) ledger_rows: usize,
+    pub(crate) device_rows: usize,
     /// Sums over the ledger.
     pub(crate) exported: i64,
     pub(crate) lost_rows: i64,
@@ -263,6 +286,8 @@ impl Held {
                         *held.flows.entry(*id).or_default() += 1;
                     }
                     held.packets += sum("packets");
+                } else if record.table == "devices" {
+                    held.device_rows += batch.num_rows();
                 } else {
                     held.ledger_rows += batch.num_rows();
                     held.exported += sum("exported");

@@ -1,0 +1,273 @@
+//! What hosts ask the network itself, and say of themselves while they do: names (DNS), addresses (DHCP), neighbours (mDNS, LLMNR).
+
+use std::sync::Arc;
+
+use schemas::Mac;
+use schemas::devices::DeviceRow;
+
+use crate::datagram::{Datagrams, Piece, Said};
+use crate::decode::{Decoder, protocol};
+use crate::delivery::Delivery;
+use crate::dialogue::{Dialogue, Seen};
+use crate::flow::FlowKey;
+use crate::frame::Frame;
+use crate::names::{dhcp, dns};
+use crate::observation::Observation;
+use crate::prefix::Prefixes;
+use crate::record::micros;
+
+/// A protocol of the network's own services, told by its port and then by its messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Talk {
+    /// RFC 1035.
+    Dns,
+    /// RFC 2131.
+    Dhcp,
+    /// RFC 8415.
+    Dhcpv6,
+    /// RFC 6762: about neighbours, so that no flow is named by it.
+    Mdns,
+    /// RFC 4795: the same.
+    Llmnr,
+}
+
+impl Talk {
+    /// What a flow's packets are looked through for.
+    pub(crate) fn of(key: &FlowKey) -> Option<Self> {
+        let talk = match (Self::at(key.low.port), Self::at(key.high.port)) {
+            (Some(low), Some(high)) => low.min(high),
+            (low, high) => low.or(high)?,
+        };
+        let is_heard = match key.ip_proto {
+            protocol::UDP => true,
+            protocol::TCP => talk == Self::Dns,
+            _ => false,
+        };
+        is_heard.then_some(talk)
+    }
+
+    const fn at(port: u16) -> Option<Self> {
+        match port {
+            53 => Some(Self::Dns),
+            67 => Some(Self::Dhcp),
+            547 => Some(Self::Dhcpv6),
+            5353 => Some(Self::Mdns),
+            5355 => Some(Self::Llmnr),
+            _ => None,
+        }
+    }
+
+    /// Word of the column `service`.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Dhcp => "dhcp",
+            Self::Dhcpv6 => "dhcpv6",
+            Self::Mdns => "mdns",
+            Self::Llmnr => "llmnr",
+        }
+    }
+}
+
+/// A payload, and where it was seen.
+pub(crate) struct Spoken<'a> {
+    pub(crate) payload: &'a [u8],
+    pub(crate) frame: Frame<'a>,
+    pub(crate) seen: Seen,
+    pub(crate) clock: i64,
+    /// The beginning of a datagram that comes in pieces.
+    pub(crate) is_piece: bool,
+}
+
+/// A lane's ear for them.
+#[derive(Debug)]
+pub(crate) struct Inquiry {
+    sensor: Arc<str>,
+    decoder: Decoder,
+    dialogue: Dialogue,
+    datagrams: Datagrams,
+    prefixes: Prefixes,
+}
+
+impl Inquiry {
+    /// Nothing heard yet.
+    pub(crate) fn new(sensor: Arc<str>, decoder: Decoder) -> Self {
+        Self {
+            dialogue: Dialogue::new(Arc::clone(&sensor)),
+            datagrams: Datagrams::default(),
+            prefixes: Prefixes::default(),
+            sensor,
+            decoder,
+        }
+    }
+
+    /// Listens to a payload; whether it is a message of this kind.
+    pub(crate) fn hear(&mut self, talk: Talk, spoken: &Spoken<'_>, draft: &mut Delivery) -> bool {
+        let Spoken { payload, frame, seen, .. } = spoken;
+        match talk {
+            Talk::Dns if spoken.is_piece => dns::message(payload).is_some(),
+            Talk::Dns if seen.key.ip_proto == protocol::TCP => self.hear_stream(spoken, draft),
+            Talk::Dns => self.hear_message(payload, seen, spoken.clock, draft),
+            Talk::Dhcp => self.lease(dhcp::v4(payload), "dhcp", seen, draft),
+            Talk::Dhcpv6 => self.lease(dhcp::v6(payload, seen.from), "dhcpv6", seen, draft),
+            Talk::Mdns => {
+                let Some(name) = dns::announcement(payload, seen.from) else { return false };
+                draft.devices.extend(name.map(|name| DeviceRow {
+                    mac: self.sender(frame),
+                    ip: Some(seen.from),
+                    mdns_name: Some(name),
+                    ..self.blank("mdns", seen.ts_ns)
+                }));
+                true
+            }
+            Talk::Llmnr => dns::message(payload).is_some(),
+        }
+    }
+
+    fn hear_message(
+        &mut self,
+        payload: &[u8],
+        seen: &Seen,
+        clock: i64,
+        draft: &mut Delivery,
+    ) -> bool {
+        let Some(message) = dns::message(payload) else { return false };
+        draft.resolved.extend(self.dialogue.hear(&message, seen, clock, &mut draft.dns));
+        true
+    }
+
+    /// Messages of a stream, as far as they lie in this segment, their lengths before them (RFC 1035 section 4.2.2).
+    fn hear_stream(&mut self, spoken: &Spoken<'_>, draft: &mut Delivery) -> bool {
+        let Spoken { payload, seen, clock, .. } = spoken;
+        let mut rest = *payload;
+        let mut awaited = self.prefixes.take(&seen.key, seen.from);
+        let mut has_heard = false;
+        while !rest.is_empty() {
+            let length = if let Some(length) = awaited.take() {
+                length
+            } else {
+                let Some((prefix, behind)) = rest.split_first_chunk() else { break };
+                rest = behind;
+                u16::from_be_bytes(*prefix)
+            };
+            if rest.is_empty() {
+                self.prefixes.keep(&seen.key, seen.from, (length, *clock));
+                break;
+            }
+            let (message, behind) =
+                rest.split_at_checked(usize::from(length)).unwrap_or((rest, &[]));
+            if !self.hear_message(message, seen, *clock, draft) {
+                break;
+            }
+            has_heard = true;
+            rest = behind;
+        }
+        has_heard
+    }
+
+    /// Takes note of what a client says in DHCP.
+    fn lease(
+        &self,
+        lease: Option<dhcp::Lease>,
+        source: &'static str,
+        seen: &Seen,
+        draft: &mut Delivery,
+    ) -> bool {
+        let Some(lease) = lease else { return false };
+        if lease != dhcp::Lease::default() {
+            draft.devices.push(DeviceRow {
+                mac: lease.mac.map(Mac),
+                ip: lease.ip,
+                dhcp_hostname: lease.hostname,
+                dhcp_vendor_class: lease.vendor_class,
+                dhcp_parameters: lease.parameters,
+                ..self.blank(source, seen.ts_ns)
+            });
+        }
+        true
+    }
+
+    /// What a request says of the device that sent it, where its MAC address is there too.
+    pub(crate) fn device(
+        &self,
+        agent: &Arc<str>,
+        frame: &Frame<'_>,
+        observation: &Observation,
+    ) -> Option<DeviceRow> {
+        Some(DeviceRow {
+            mac: Some(self.sender(frame)?),
+            ip: Some(Seen::of(observation, observation.key, 0).from),
+            http_user_agent: Some(Arc::clone(agent)),
+            ..self.blank("http", frame.ts_ns)
+        })
+    }
+
+    /// MAC address of the sender.
+    fn sender(&self, frame: &Frame<'_>) -> Option<Mac> {
+        self.decoder.detail(frame)?.link.source_mac.map(Mac)
+    }
+
+    fn blank(&self, source: &'static str, ts_ns: i64) -> DeviceRow {
+        DeviceRow {
+            ts: micros(ts_ns),
+            mac: None,
+            ip: None,
+            dhcp_hostname: None,
+            dhcp_vendor_class: None,
+            dhcp_parameters: None,
+            mdns_name: None,
+            http_user_agent: None,
+            source,
+            sensor_id: Arc::clone(&self.sensor),
+        }
+    }
+
+    /// Takes a fragment; `flow` is its flow's key and id where its ports are known.
+    pub(crate) fn piece(
+        &mut self,
+        piece: &Piece<'_>,
+        flow: Option<(FlowKey, i64)>,
+        draft: &mut Delivery,
+    ) {
+        let Piece { observation, fragment, .. } = piece;
+        if observation.key.ip_proto != protocol::UDP {
+            return;
+        }
+        let seen = match flow {
+            Some((key, flow_id)) if Talk::of(&key) == Some(Talk::Dns) => {
+                Some(Seen::of(observation, key, flow_id))
+            }
+            Some(_) => return self.datagrams.drop(observation, fragment),
+            None => None,
+        };
+        let said = self.datagrams.take(piece, seen);
+        self.hear_whole(said, piece.clock, draft);
+    }
+
+    fn hear_whole(&mut self, said: Vec<Said>, clock: i64, draft: &mut Delivery) {
+        for (payload, seen) in said {
+            self.hear_message(&payload, &seen, clock, draft);
+        }
+    }
+
+    /// Gives up on what has waited too long.
+    pub(crate) fn sweep(&mut self, clock: i64, draft: &mut Delivery) {
+        let said = self.datagrams.sweep(clock);
+        self.hear_whole(said, clock, draft);
+        self.prefixes.sweep(clock);
+        self.dialogue.sweep(clock, &mut draft.dns);
+    }
+
+    /// Gives up on all that waits.
+    pub(crate) fn flush(&mut self, clock: i64, draft: &mut Delivery) {
+        let said = self.datagrams.flush();
+        self.hear_whole(said, clock, draft);
+        self.prefixes.sweep(i64::MAX);
+        self.dialogue.flush(&mut draft.dns);
+    }
+
+    /// What was given up early because too much waited, so far.
+    pub(crate) const fn evictions(&self) -> u64 {
+        self.dialogue.evictions() + self.datagrams.evictions() + self.prefixes.evictions()
+    }
+}
