@@ -15,7 +15,7 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
 /// An interval of lane 0 in which nothing came.
-fn row(from: i64, to: i64) -> LedgerRow {
+pub(crate) fn row(from: i64, to: i64) -> LedgerRow {
     LedgerRow {
         ts_start: Micros(from),
         ts_end: Micros(to),
