@@ -4,21 +4,32 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::attribution::device::Device;
+use crate::attribution::device::{Behind, Clues, Device};
+use crate::attribution::witness::Witness;
 use crate::catalog::parse_mac;
-use crate::catalog::{Catalog, NetworkKind};
+use crate::catalog::{Catalog, Date, NetworkKind};
 
 pub mod device;
+pub mod dhcp;
+pub mod witness;
 
 /// What the wire showed of one flow, as far as a judgement needs it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Facts<'a> {
+    /// The day of the flow's first packet; the catalog answers as of it.
+    pub at: Date,
     /// Column `direction`: `inbound` makes src the remote end, all else dst.
     pub inbound: bool,
     /// Address of the remote end: dst, or src of an inbound flow.
     pub server_ip: Option<&'a str>,
     /// MAC address on the inside end's side.
     pub client_mac: Option<&'a str>,
+    /// The MAC address inside the inside end's IPv6 address, where that is made from one.
+    pub client_eui64: Option<[u8; 6]>,
+    /// Who stands behind the inside end's address.
+    pub behind: Behind,
+    /// Who made the device, as it told its DHCP server.
+    pub dhcp_maker: Option<&'static str>,
     /// Column `server_name`.
     pub server_name: Option<&'a str>,
     /// Column `server_name_source`.
@@ -29,6 +40,10 @@ pub struct Facts<'a> {
     pub user_agent: Option<&'a str>,
     /// Column `ech_offered`.
     pub ech_offered: Option<bool>,
+    /// An HTTPS record with an `ech` parameter (RFC 9460) was seen for a name that this client asked for.
+    pub ech_advertised: bool,
+    /// The one vendor that all names seen for the server's address belong to.
+    pub witness: Option<Witness<'a>>,
 }
 
 impl Facts<'_> {
@@ -54,7 +69,7 @@ pub enum Evidence {
     E0,
     /// The address is in the vendor's own network.
     E1,
-    /// A certificate names the vendor.
+    /// All names seen for the address within a day are the vendor's, or a certificate names it.
     E2,
     /// This client resolved the vendor's name to the address.
     E3,
@@ -99,13 +114,15 @@ pub struct Judgement<'c> {
     pub contested_with: Option<String>,
     /// The named vendor's addresses are known and this is none of them.
     pub name_ip_mismatch: bool,
-    /// Country of the vendor's seat.
+    /// Country of the vendor's seat, at that time.
     pub vendor_country: Option<&'c str>,
+    /// The company that owned the vendor, at that time.
+    pub vendor_parent: Option<&'c str>,
     /// Who operates the server, and where.
     pub server: Server<'c>,
     /// Whose device sent it.
     pub device: Device<'c>,
-    /// `none` or `unknown`.
+    /// `none`, `grease`, `real` or `unknown`.
     pub ech: &'static str,
 }
 
@@ -129,9 +146,9 @@ pub struct Server<'c> {
 }
 
 impl<'c> Server<'c> {
-    fn of(catalog: &'c Catalog, ip: IpAddr) -> Self {
+    fn of(catalog: &'c Catalog, ip: IpAddr, at: Date) -> Self {
         let place = catalog.place(ip);
-        let network = catalog.network(ip);
+        let network = catalog.network(ip, at);
         let country = if place.anycast { None } else { place.country };
         let operator_country = network.as_ref().and_then(|network| network.country);
         let kind = network.as_ref().map(|network| network.kind);
@@ -146,9 +163,10 @@ impl<'c> Server<'c> {
             country_disputed: meaningful && differ,
             kind,
             owner: network.filter(|network| network.kind == NetworkKind::Own).and_then(|network| {
-                let rule_id = match catalog.own_prefix(ip) {
-                    Some((prefix, _)) => format!("prefix:{prefix}"),
-                    None => format!("asn:{}", network.asn),
+                let rule_id = match (catalog.own_prefix(ip, at), catalog.system(network.asn, at)) {
+                    (Some(rule), _) => format!("prefix:{}{}", rule.prefix, rule.validity.mark()),
+                    (None, Some(rule)) => format!("asn:{}{}", rule.asn, rule.validity.mark()),
+                    (None, None) => format!("asn:{}", network.asn),
                 };
                 Some(Claim { vendor: network.vendor?, product: None, rule_id })
             }),
@@ -157,6 +175,13 @@ impl<'c> Server<'c> {
 
     fn is_shared(&self) -> bool {
         matches!(self.kind, Some(NetworkKind::Cloud | NetworkKind::Cdn))
+    }
+
+    /// What all names of the address say, where it is one that does not bear anybody's.
+    fn witnessed(&self, catalog: &'c Catalog, facts: &Facts<'_>) -> Option<Claim<'c>> {
+        let witness = facts.witness.filter(|_| self.kind.is_some() && !self.is_shared())?;
+        let vendor = catalog.vendor(witness.vendor)?.key.as_str();
+        Some(Claim { vendor, product: None, rule_id: witness.rule_id.to_owned() })
     }
 }
 
@@ -175,32 +200,36 @@ enum Named<'c> {
     Silent,
     /// There is one, and nobody owns it.
     Nobody,
+    /// There is one, of a provider in front of many: with an encrypted hello it hides the true one.
+    Front(Claim<'c>),
     Somebody(Claim<'c>),
 }
 
 /// Judges one flow.
 pub fn attribute<'c>(catalog: &'c Catalog, facts: &Facts<'_>) -> Judgement<'c> {
     let ip = facts.server_ip.and_then(|text| text.parse().ok());
-    let server = ip.map(|ip| Server::of(catalog, ip)).unwrap_or_default();
+    let server = ip.map(|ip| Server::of(catalog, ip, facts.at)).unwrap_or_default();
     let owner = server.owner.clone();
-    let mut judgement = Judgement {
-        device: Device::of(catalog, facts.client_mac.and_then(parse_mac), facts.user_agent),
-        ech: if facts.ech_offered == Some(true) { "unknown" } else { "none" },
-        ..Judgement::default()
-    };
-    let said = named(catalog, facts.server_name);
+    let mut judgement = Judgement { device: device(catalog, facts), ..Judgement::default() };
+    let (ech, said) = unveiled(facts, named(catalog, facts));
+    judgement.ech = ech;
     let candidates: Vec<Option<Claim<'_>>> =
-        facts.dns_names.iter().map(|name| owner_of(catalog, name)).collect();
+        facts.dns_names.iter().map(|name| owner_of(catalog, name, facts.at)).collect();
     let by_dns = match &said {
         Named::Somebody(claim) => candidates.iter().flatten().any(|c| c.vendor == claim.vendor),
-        Named::Silent | Named::Nobody => false,
+        _ => false,
     };
     let resolved = resolved(candidates);
+    let witnessed = server.witnessed(catalog, facts);
     match said {
         Named::Somebody(claim) => {
-            let by_owner = owner.as_ref().is_some_and(|owner| owner.vendor == claim.vendor);
+            let agrees = |other: &Claim<'_>| other.vendor == claim.vendor;
+            let by_owner = owner.as_ref().is_some_and(agrees);
+            // Names on flows are no second witness of each other: who forges one forges many.
+            let told_others = facts.witness.is_some_and(|witness| witness.by_dns);
+            let by_others = told_others && witnessed.as_ref().is_some_and(agrees);
             let on_certificate = facts.server_name_source == Some("tls_cert");
-            judgement.evidence = match (on_certificate, by_dns || by_owner) {
+            judgement.evidence = match (on_certificate, by_dns || by_owner || by_others) {
                 (true, _) => Evidence::E2,
                 (false, false) => Evidence::E4,
                 (false, true) => Evidence::E5,
@@ -208,21 +237,28 @@ pub fn attribute<'c>(catalog: &'c Catalog, facts: &Facts<'_>) -> Judgement<'c> {
             judgement.name_ip_mismatch = judgement.evidence == Evidence::E4
                 && ip.is_some()
                 && !server.is_shared()
-                && catalog.name_owner_addresses_known(claim.vendor);
+                && catalog.name_owner_addresses_known(claim.vendor, facts.at);
             judgement.contest(&claim, [(Evidence::E3, &resolved), (Evidence::E1, &owner)]);
-            judgement.settle(catalog, claim);
+            judgement.settle(catalog, claim, facts.at);
         }
         Named::Silent if resolved.is_some() => {
             if let Some(claim) = resolved {
                 judgement.evidence = Evidence::E3;
                 judgement.contest(&claim, [(Evidence::E3, &None), (Evidence::E1, &owner)]);
-                judgement.settle(catalog, claim);
+                judgement.settle(catalog, claim, facts.at);
             }
         }
-        Named::Silent | Named::Nobody => {
+        Named::Silent if adds(witnessed.as_ref(), owner.as_ref(), facts) => {
+            if let Some(claim) = witnessed {
+                judgement.evidence = Evidence::E2;
+                judgement.contest(&claim, [(Evidence::E3, &None), (Evidence::E1, &owner)]);
+                judgement.settle(catalog, claim, facts.at);
+            }
+        }
+        _ => {
             if let Some(claim) = owner {
                 judgement.evidence = Evidence::E1;
-                judgement.settle(catalog, claim);
+                judgement.settle(catalog, claim, facts.at);
             }
         }
     }
@@ -230,9 +266,29 @@ pub fn attribute<'c>(catalog: &'c Catalog, facts: &Facts<'_>) -> Judgement<'c> {
     judgement
 }
 
+/// Whether the names that others saw at an address say more than whose network it is in, which no name can forge. A client that was
+/// told of two vendors is not outvoted by what others were told.
+fn adds(witnessed: Option<&Claim<'_>>, owner: Option<&Claim<'_>>, facts: &Facts<'_>) -> bool {
+    let is_new = witnessed.is_some_and(|claim| owner.is_none_or(|o| o.vendor != claim.vendor));
+    is_new && facts.dns_names.is_empty()
+}
+
+fn device<'c>(catalog: &'c Catalog, facts: &Facts<'_>) -> Device<'c> {
+    let clues = Clues {
+        dhcp_maker: facts.dhcp_maker,
+        user_agent: facts.user_agent,
+        mac: facts.client_mac.and_then(parse_mac),
+        eui64: facts.client_eui64,
+        behind: facts.behind,
+    };
+    Device::of(catalog, &clues)
+}
+
 impl<'c> Judgement<'c> {
-    fn settle(&mut self, catalog: &'c Catalog, claim: Claim<'c>) {
-        self.vendor_country = catalog.vendor(claim.vendor).map(|vendor| vendor.seat.as_str());
+    fn settle(&mut self, catalog: &'c Catalog, claim: Claim<'c>, at: Date) {
+        let vendor = catalog.vendor(claim.vendor);
+        self.vendor_country = vendor.map(|vendor| vendor.seat(at));
+        self.vendor_parent = vendor.map(|vendor| vendor.parent(at));
         self.service_vendor = Some(claim.vendor);
         self.service_product = claim.product;
         self.rule_id = Some(claim.rule_id);
@@ -250,12 +306,31 @@ impl<'c> Judgement<'c> {
     }
 }
 
-fn named<'c>(catalog: &'c Catalog, name: Option<&str>) -> Named<'c> {
+fn named<'c>(catalog: &'c Catalog, facts: &Facts<'_>) -> Named<'c> {
     // An address where a name could stand names nobody, and nobody else either.
-    let said = name.map(|name| name.trim_end_matches('.')).filter(|name| !name.is_empty());
-    match said.filter(|name| bare_address(name).is_none()) {
-        None => Named::Silent,
-        Some(name) => owner_of(catalog, name).map_or(Named::Nobody, Named::Somebody),
+    let said = facts.server_name.map(|name| name.trim_end_matches('.'));
+    let said = said.filter(|name| !name.is_empty() && bare_address(name).is_none());
+    let Some(name) = said else { return Named::Silent };
+    let is_front = |name| catalog.domain(name, facts.at).is_some_and(|found| found.client_facing);
+    match owner_of(catalog, name, facts.at) {
+        Some(claim) if is_front(name) => Named::Front(claim),
+        Some(claim) => Named::Somebody(claim),
+        None => Named::Nobody,
+    }
+}
+
+/// Whether an encrypted hello hides the name, and what the flow's name is worth then.
+///
+/// Browsers offer one that means nothing wherever they have no key for the server, beside the genuine name. They have a key from an
+/// HTTPS record; where such a record was seen and the outer name is not known as a provider's, either may be the case.
+fn unveiled<'c>(facts: &Facts<'_>, said: Named<'c>) -> (&'static str, Named<'c>) {
+    match (facts.ech_offered == Some(true), said) {
+        (true, Named::Front(_)) => ("real", Named::Silent),
+        (true, Named::Silent) => ("unknown", Named::Silent),
+        (true, said) if facts.ech_advertised => ("unknown", said),
+        (true, said) => ("grease", said),
+        (false, Named::Front(claim)) => ("none", Named::Somebody(claim)),
+        (false, said) => ("none", said),
     }
 }
 
@@ -265,8 +340,8 @@ fn bare_address(name: &str) -> Option<IpAddr> {
 }
 
 /// The owner of a name, unless the name is a cloud's or CDN's and only hints at one.
-fn owner_of<'c>(catalog: &'c Catalog, name: &str) -> Option<Claim<'c>> {
-    let found = catalog.domain(name).filter(|found| !found.weak)?;
+fn owner_of<'c>(catalog: &'c Catalog, name: &str, at: Date) -> Option<Claim<'c>> {
+    let found = catalog.domain(name, at).filter(|found| !found.weak)?;
     Some(Claim { vendor: found.vendor, product: found.product, rule_id: found.rule_id })
 }
 

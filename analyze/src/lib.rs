@@ -5,9 +5,11 @@
 pub mod attribution;
 pub mod catalog;
 pub mod cli;
+pub mod completeness;
 pub mod dataset;
 pub mod output;
 pub mod report;
 pub mod session;
+pub mod sightings;
 pub mod udf;
 pub mod views;

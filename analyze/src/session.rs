@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreUrl};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::expr_rewriter::unnormalize_cols;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::object_store::local::LocalFileSystem;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
@@ -28,12 +30,17 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use crate::catalog::Catalog;
+use crate::completeness;
 use crate::dataset::{Dataset, STORE_URL};
+use crate::sightings::{Sightings, Times};
 use crate::udf;
 use crate::views::VIEWS;
 
 /// How many consumers of memory an out-of-memory error names.
 const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
+
+/// The table that is judged.
+const FLOWS: &str = schemas::flow::TABLE.name;
 
 const ONE_AT_A_TIME: &str = "there is more than one statement; ask them one at a time";
 
@@ -136,6 +143,9 @@ fn too_long(limit: Duration) -> String {
 pub struct Session {
     context: SessionContext,
     timeout: Option<Duration>,
+    flows: Option<Arc<Dataset>>,
+    /// The catalogs that judge here, each with what it makes of the store's sightings.
+    judges: Vec<(Arc<Catalog>, Arc<Sightings>)>,
 }
 
 impl std::fmt::Debug for Session {
@@ -160,16 +170,31 @@ impl Session {
             .with_physical_optimizer_rules(rules())
             .build();
         let context = SessionContext::new_with_state(state);
-        for dataset in datasets {
-            context.register_table(dataset.name(), Arc::new(dataset))?;
+        let mut flows = None;
+        for dataset in datasets.into_iter().map(Arc::new) {
+            if dataset.name() == FLOWS {
+                flows = Some(Arc::clone(&dataset));
+            }
+            context.register_table(dataset.name(), dataset)?;
         }
-        for function in udf::all(&catalog) {
+        let sightings = Arc::default();
+        for function in udf::over(&catalog, &sightings) {
             context.register_udf(function);
         }
         for view in VIEWS {
             context.sql(view.sql).await?;
         }
-        Ok(Self { context, timeout: limits.timeout })
+        completeness::register(&context).await?;
+        Ok(Self { context, timeout: limits.timeout, flows, judges: vec![(catalog, sightings)] })
+    }
+
+    /// Adds the function `attribute_before`, which judges by another catalog.
+    #[must_use]
+    pub fn beside(mut self, before: &Arc<Catalog>) -> Self {
+        let sightings = Arc::default();
+        self.context.register_udf(udf::before(before, &sightings));
+        self.judges.push((Arc::clone(before), sightings));
+        self
     }
 
     /// Asks, and hands over the rows as they come.
@@ -220,6 +245,36 @@ impl Session {
         }
     }
 
+    /// The times of the flows that a plan judges; none where it judges none.
+    fn judged_times(&self, plan: &LogicalPlan) -> Result<Option<Times>, SessionError> {
+        // An explanation runs nothing.
+        let Some(flows) = self.flows.as_ref().filter(|_| !matches!(plan, LogicalPlan::Explain(_)))
+        else {
+            return Ok(None);
+        };
+        if !judges(plan)? {
+            return Ok(None);
+        }
+        let state = self.context.state();
+        let plan = state.optimize(plan)?;
+        if !judges(&plan)? {
+            return Ok(None);
+        }
+        let mut times: Option<Times> = None;
+        plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node
+                && scan.table_name.table() == FLOWS
+                && let Some((first, last)) =
+                    flows.times(&state, &unnormalize_cols(scan.filters.iter().cloned()))?
+            {
+                let (from, to) = times.unwrap_or((first, last));
+                times = Some((from.min(first), to.max(last)));
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(times)
+    }
+
     async fn run(&self, sql: &str) -> Result<SendableRecordBatchStream, SessionError> {
         let plan = self.plan(sql).await?;
         let read_only = SQLOptions::new()
@@ -230,9 +285,30 @@ impl Session {
             let why = sentence(&refused);
             return Err(SessionError::Refused(why));
         }
+        if let Some(times) = self.judged_times(&plan)? {
+            for (catalog, sightings) in &self.judges {
+                sightings.cover(&self.context, catalog, times).await?;
+            }
+        }
         let frame = self.context.execute_logical_plan(plan).await?;
         Ok(frame.execute_stream().await?)
     }
+}
+
+/// Whether a plan calls for the judgement of a flow.
+fn judges(plan: &LogicalPlan) -> Result<bool, DataFusionError> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        for expression in node.expressions() {
+            found = found || expression.exists(|part| Ok(is_judgement(part)))?;
+        }
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(found)
+}
+
+fn is_judgement(part: &Expr) -> bool {
+    matches!(part, Expr::ScalarFunction(call) if [udf::JUDGEMENT, udf::JUDGEMENT_BEFORE].contains(&call.func.name()))
 }
 
 fn config(limits: &Limits) -> SessionConfig {

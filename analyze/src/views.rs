@@ -67,7 +67,12 @@ const JUDGED: &[Column] = &[
         "ISO 3166-1 alpha-2",
         "Country of the operator's network as its registry states it.",
     ),
-    text("vendor_country", "ISO 3166-1 alpha-2", "Country of the service vendor's seat."),
+    text(
+        "vendor_country",
+        "ISO 3166-1 alpha-2",
+        "Country of the service vendor's seat when the flow began.",
+    ),
+    text("vendor_parent", "", "Company that owned the service vendor when the flow began."),
     flag(
         "anycast",
         "The address is announced from many places at once, so that where it is has no answer.",
@@ -81,11 +86,15 @@ const JUDGED: &[Column] = &[
         "vendor key",
         "Whose device is at the inside end; null where nothing names it or two things disagree.",
     ),
-    text("device_evidence", "user_agent, oui, conflict", "What names the device."),
+    text(
+        "device_evidence",
+        "dhcp, user_agent, oui, conflict, multiple",
+        "What names the device; conflict: two things disagree; multiple: devices of several makers stand behind the address.",
+    ),
     text(
         "evidence",
         "E0 to E5",
-        "What supports that the vendor received these bytes: E0 nothing, E1 its own network, E2 a certificate, E3 this client's DNS, E4 a name on the flow, E5 that and a second.",
+        "What supports that the vendor received these bytes: E0 nothing, E1 its own network, E2 all names seen for the address within a day or a certificate, E3 this client's DNS, E4 a name on the flow, E5 that and a second.",
     ),
     text("rule_id", "", "The catalog's rule that named the vendor."),
     flag("contested", "Other evidence names another vendor."),
@@ -96,8 +105,8 @@ const JUDGED: &[Column] = &[
     ),
     text(
         "ech",
-        "none, unknown",
-        "Whether an encrypted client hello was offered; real or GREASE cannot be told yet.",
+        "none, grease, real, unknown",
+        "Whether an encrypted client hello was offered: beside the genuine name (grease), behind a provider's that many share (real), or it cannot be told.",
     ),
     number(
         "bytes_up",

@@ -43,6 +43,8 @@ fn a_national_day_from_packets_to_a_report() {
 
     report_is_the_same_to_the_byte(&demo, store);
     answers_come_in_every_format(dir.path(), store);
+    another_catalog_moves_what_it_says_otherwise(dir.path(), store);
+    few_clients_are_merged(dir.path(), store);
 
     fails(
         &["report", "--store", store, "--date", "2015-01-01", "--out", path(&demo.join("r"))],
@@ -60,6 +62,54 @@ fn a_national_day_from_packets_to_a_report() {
     assert!(text(&verified.stdout).contains("flows/stranger.parquet"));
     // A second demo takes the place of the first.
     assert_eq!(outflow(&["demo", "--out", path(&demo)]).status.code(), Some(0));
+}
+
+fn another_catalog_moves_what_it_says_otherwise(dir: &Path, store: &str) {
+    let vendor = dir.join("acme.toml");
+    let acme = "[[vendor]]\nkey = \"acme\"\nname = \"Acme\"\nparent = \"Acme\"\nseat = \"TW\"\n\
+                makes_devices = false\nrole = \"operator\"\n[[vendor.period]]\n\
+                valid_from = \"2014-01-01\"\ndomains = [\"update.miui.com\"]\n";
+    fs::write(&vendor, acme).unwrap();
+    let catalog = dir.join("acme.outflow-catalog");
+    let built = outflow(&["catalog", "build", "--vendor", path(&vendor), "--out", path(&catalog)]);
+    assert_eq!(built.status.code(), Some(0), "{}", text_of(&built));
+    let diff = |a: &str, b: &str| {
+        let diff = outflow(&["catalog", "diff", a, b, "--store", store, "--format", "csv"]);
+        assert_eq!(diff.status.code(), Some(0), "{}", text_of(&diff));
+        (text(&diff.stdout), text(&diff.stderr))
+    };
+    let (same, told) = diff("shipped", "shipped");
+    assert_eq!(same.lines().count(), 1, "{same}");
+    assert!(told.contains("no cell moves"), "{told}");
+    let (moved, _) = diff("shipped", path(&catalog));
+    let rule = "domain:miui.com,domain:update.miui.com@2014-01-01..";
+    assert!(moved.lines().count() > 1, "{moved}");
+    let acme = |line: &str| line.starts_with("xiaomi,") && line.contains(",acme,");
+    assert!(moved.lines().skip(1).all(|line| acme(line) && line.contains(rule)), "{moved}");
+    let asked = ["catalog", "check", "update.miui.com", "--catalog", path(&catalog), "--at"];
+    for (day, whose) in [("2013-12-31", "xiaomi: E4"), ("2014-01-01", "acme: E4")] {
+        let told = text(&outflow(&[asked.as_slice(), &[day]].concat()).stdout);
+        assert!(told.contains(whose), "{day}: {told}");
+    }
+    let wrong = outflow(&[asked.as_slice(), &["today"]].concat());
+    assert_eq!(wrong.status.code(), Some(2), "{}", text_of(&wrong));
+}
+
+fn few_clients_are_merged(dir: &Path, store: &str) {
+    let out = dir.join("few");
+    let day = ["--date", "2014-09-22", "--timezone", "Asia/Taipei", "--min-clients", "1000000"];
+    let made =
+        outflow(&[&["report", "--store", store, "--out", path(&out)], day.as_slice()].concat());
+    assert_eq!(made.status.code(), Some(0), "{}", text_of(&made));
+    let vendors = fs::read_to_string(out.join("vendors.csv")).unwrap();
+    assert_eq!(vendors.lines().count(), 2, "{vendors}");
+    assert!(vendors.lines().nth(1).unwrap().contains("other"), "{vendors}");
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("fewer than 1000000 clients"), "the page must say that rows are merged");
+}
+
+fn text_of(output: &Output) -> String {
+    text(&output.stderr)
 }
 
 fn report_is_the_same_to_the_byte(demo: &Path, store: &str) {

@@ -4,7 +4,8 @@ SELECT
     place,
     sum(bytes_up) AS bytes_up,
     sum(bytes_down) AS bytes_down,
-    sum(began) AS flows
+    sum(began) AS flows,
+    count(DISTINCT client_ip) AS clients
 FROM outside
 WHERE contested
 GROUP BY service_vendor, contested_with, place

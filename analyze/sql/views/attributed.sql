@@ -11,6 +11,7 @@ SELECT
   judgement['server_country'] AS server_country,
   judgement['operator_country'] AS operator_country,
   judgement['vendor_country'] AS vendor_country,
+  judgement['vendor_parent'] AS vendor_parent,
   judgement['anycast'] AS anycast,
   judgement['country_disputed'] AS country_disputed,
   judgement['device_vendor'] AS device_vendor,
@@ -29,7 +30,7 @@ FROM (
     *,
     attribute(
       direction, src_ip, dst_ip, src_mac, dst_mac, server_name, server_name_source, dns_names,
-      http_user_agent, ech_offered
+      http_user_agent, ech_offered, flow_first_seen
     ) AS judgement
   FROM flows
 )

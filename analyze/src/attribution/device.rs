@@ -1,5 +1,7 @@
-//! Whose device sent a flow: what its User-Agent says, else who made its network interface.
-//! A User-Agent is easily forged and a MAC address often random, so two that disagree name nobody.
+//! Whose device sent a flow: what it told its DHCP server, else what its User-Agent says, else who made its network interface.
+//! Each is easily forged or random, so two that disagree name nobody.
+
+use std::net::Ipv6Addr;
 
 use crate::catalog::Catalog;
 
@@ -8,8 +10,20 @@ use crate::catalog::Catalog;
 pub struct Device<'c> {
     /// The vendor's key.
     pub vendor: Option<&'c str>,
-    /// `user_agent`, `oui` or `conflict`; none where nothing names the device.
+    /// `dhcp`, `user_agent`, `oui`, `conflict` or `multiple`; none where nothing names the device.
     pub evidence: Option<&'static str>,
+}
+
+/// Who stands behind a client's address.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Behind {
+    /// Nothing speaks against one device.
+    #[default]
+    One,
+    /// Devices of several makers, as their User-Agents say: behind NAT.
+    Several,
+    /// So many addresses that the MAC address is a router's.
+    Router,
 }
 
 /// Where in a User-Agent a token has to stand.
@@ -121,28 +135,63 @@ fn is_xiaomi_model(part: &str) -> bool {
         && letters.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
+/// What may name a device.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Clues<'a> {
+    /// Who made it, as it told its DHCP server.
+    pub dhcp_maker: Option<&'static str>,
+    /// What the flow says the device is.
+    pub user_agent: Option<&'a str>,
+    /// The MAC address on its side of the wire; a router's, where one stands between.
+    pub mac: Option<[u8; 6]>,
+    /// The MAC address inside its IPv6 address, which no router changes.
+    pub eui64: Option<[u8; 6]>,
+    /// Who stands behind its address.
+    pub behind: Behind,
+}
+
 impl<'c> Device<'c> {
     /// Judges the device at the inside end.
-    pub fn of(catalog: &'c Catalog, mac: Option<[u8; 6]>, user_agent: Option<&str>) -> Self {
-        let said = user_agent
-            .and_then(user_agent_vendor)
-            .and_then(|key| catalog.vendor(key))
-            .map(|vendor| vendor.key.as_str());
-        let made = mac
-            .and_then(|mac| catalog.maker(mac))
-            .and_then(|maker| maker.vendor)
-            .and_then(|key| catalog.vendor(key))
-            .filter(|vendor| vendor.makes_devices)
-            .map(|vendor| vendor.key.as_str());
-        match (said, made) {
-            (Some(said), Some(made)) if said != made => {
+    pub fn of(catalog: &'c Catalog, clues: &Clues<'_>) -> Self {
+        let key = |vendor: &str| catalog.vendor(vendor).map(|vendor| vendor.key.as_str());
+        let said = clues.user_agent.and_then(user_agent_vendor).and_then(key);
+        let made = |mac| {
+            let maker = catalog.maker(mac)?.vendor?;
+            let vendor = catalog.vendor(maker).filter(|vendor| vendor.makes_devices)?;
+            Some(vendor.key.as_str())
+        };
+        let inside = clues.eui64.and_then(made);
+        // What belongs to an address names the one device behind it, or none of many.
+        let (leased, made) = match clues.behind {
+            Behind::One => {
+                (clues.dhcp_maker.and_then(key), inside.or_else(|| clues.mac.and_then(made)))
+            }
+            Behind::Several | Behind::Router => (None, inside),
+        };
+        let found = [("dhcp", leased), ("user_agent", said), ("oui", made)];
+        let mut named = found.iter().filter_map(|(evidence, vendor)| Some((*evidence, (*vendor)?)));
+        match named.next() {
+            None if clues.behind == Behind::Several => {
+                Self { vendor: None, evidence: Some("multiple") }
+            }
+            None => Self::default(),
+            Some((_, vendor)) if named.any(|(_, other)| other != vendor) => {
                 Self { vendor: None, evidence: Some("conflict") }
             }
-            (Some(said), _) => Self { vendor: Some(said), evidence: Some("user_agent") },
-            (None, Some(made)) => Self { vendor: Some(made), evidence: Some("oui") },
-            (None, None) => Self::default(),
+            Some((evidence, vendor)) => Self { vendor: Some(vendor), evidence: Some(evidence) },
         }
     }
+}
+
+/// The MAC address that an IPv6 address is made from (RFC 4291, appendix A).
+pub fn eui64(address: &str) -> Option<[u8; 6]> {
+    // Its mark in the text spares the parsing of all others.
+    if !address.contains("ff:fe") {
+        return None;
+    }
+    let address: Ipv6Addr = address.parse().ok()?;
+    let [.., m0, m1, m2, 0xff, 0xfe, m3, m4, m5] = address.octets() else { return None };
+    Some([m0 ^ 2, m1, m2, m3, m4, m5])
 }
 
 #[cfg(test)]
@@ -192,5 +241,41 @@ mod tests {
     #[test]
     fn each_rule_says_why() {
         assert!(RULES.iter().all(|rule| !rule.because.is_empty() && !rule.token.is_empty()));
+    }
+
+    #[test]
+    fn an_address_made_from_a_mac_gives_it_back() {
+        let mac = Some([0x64, 0x09, 0x80, 0x1d, 0x52, 0x0a]);
+        assert_eq!(eui64("2001:db8::6609:80ff:fe1d:520a"), mac);
+        for other in ["2001:db8::ff:fe1d:520a:1", "ff:fe", "10.0.0.1", "", "::ff:fe00:1:2:3"] {
+            assert_eq!(eui64(other), None, "{other}");
+        }
+        assert_eq!(eui64("fe80::ff:fe00:1"), Some([2, 0, 0, 0, 0, 1]));
+    }
+
+    #[test]
+    fn what_belongs_to_an_address_counts_only_for_the_one_device_behind_it() {
+        let catalog = Catalog::shipped().unwrap();
+        let redmi = [0x64, 0x09, 0x80, 0x1d, 0x52, 0x0a];
+        let galaxy = "Dalvik/1.6.0 (Linux; U; Android 4.4.2; SM-G900I Build/KOT49H)";
+        let plain = Clues { mac: Some(redmi), ..Clues::default() };
+        let leased = Clues { dhcp_maker: Some("xiaomi"), ..plain };
+        let nat = Clues { behind: Behind::Several, ..leased };
+        let routed = Clues { behind: Behind::Router, ..plain };
+        for (clues, vendor, evidence) in [
+            (plain, Some("xiaomi"), Some("oui")),
+            (leased, Some("xiaomi"), Some("dhcp")),
+            (Clues { dhcp_maker: Some("samsung"), ..plain }, None, Some("conflict")),
+            (Clues { user_agent: Some(galaxy), ..leased }, None, Some("conflict")),
+            (nat, None, Some("multiple")),
+            (Clues { user_agent: Some(galaxy), ..nat }, Some("samsung"), Some("user_agent")),
+            (routed, None, None),
+            (Clues { eui64: Some(redmi), ..routed }, Some("xiaomi"), Some("oui")),
+            (Clues { user_agent: Some(galaxy), ..routed }, Some("samsung"), Some("user_agent")),
+            (Clues { mac: Some([0xda, 0, 0, 0, 0, 1]), ..plain }, None, None),
+        ] {
+            let device = Device::of(&catalog, &clues);
+            assert_eq!((device.vendor, device.evidence), (vendor, evidence), "{clues:?}");
+        }
     }
 }

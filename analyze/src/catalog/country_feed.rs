@@ -5,10 +5,9 @@ use std::net::IpAddr;
 
 use maxminddb::{PathElement, Reader, WithinOptions};
 
-use schemas::store::layout::civil_from_days;
-
 use crate::catalog::codec::Texts;
 use crate::catalog::csv::{Row, rows};
+use crate::catalog::date::Date;
 use crate::catalog::error::CatalogError;
 use crate::catalog::feed::{Feed, Loaded};
 use crate::catalog::places::Places;
@@ -86,7 +85,8 @@ impl Collected {
             CatalogError::file(&file, format!("it is no whole mmdb file: {error}"))
         };
         let reader = Reader::from_source(loaded.bytes.as_slice()).map_err(broken)?;
-        let day = civil_date(reader.metadata().build_epoch);
+        let built = i64::try_from(reader.metadata().build_epoch).unwrap_or(0);
+        let day = Date::of_micros(built.saturating_mul(1_000_000)).to_string();
         let mut networks = 0_u64;
         for found in reader.networks(WithinOptions::default()).map_err(broken)? {
             networks += 1;
@@ -147,23 +147,4 @@ pub(crate) fn span_of(row: &Row<'_>) -> Result<Option<(Span, usize)>, String> {
         text.parse().map_err(|_| format!("\"{text}\" is no IP address"))
     };
     Ok(Some((Span::between(address(first)?, address(row.field(1))?)?, 2)))
-}
-
-/// The day of a time in seconds since 1970, by the civil calendar.
-fn civil_date(seconds: u64) -> String {
-    let days = i64::try_from(seconds / 86_400).unwrap_or(0);
-    let (year, month, day) = civil_from_days(days);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_are_told_from_seconds() {
-        assert_eq!(civil_date(0), "1970-01-01");
-        assert_eq!(civil_date(951_782_400), "2000-02-29");
-        assert_eq!(civil_date(1_780_272_000), "2026-06-01");
-    }
 }

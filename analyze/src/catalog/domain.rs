@@ -3,6 +3,7 @@
 
 use hashbrown::HashMap;
 
+use crate::catalog::date::Date;
 use crate::catalog::rules::DomainRule;
 
 /// No name of the DNS is longer in its text form; what is longer names nobody.
@@ -17,13 +18,28 @@ pub struct DomainMatch<'a> {
     pub product: Option<&'a str>,
     /// The suffix that decided.
     pub suffix: &'a str,
-    /// The rule, for `rule_id`: `domain:` and the suffix.
+    /// The rule, for `rule_id`: `domain:` and the suffix, and its time where it has one.
     pub rule_id: String,
     /// The name lies in a domain that carries others' services (a cloud's or CDN's): a hint, no more.
     pub weak: bool,
+    /// A provider's name for connections whose own name is encrypted: with ECH it names nobody.
+    pub client_facing: bool,
 }
 
-/// Domain rules by suffix.
+impl<'a> DomainMatch<'a> {
+    pub(crate) fn of(rule: &'a DomainRule) -> Self {
+        Self {
+            vendor: &rule.vendor,
+            product: rule.product.as_deref(),
+            suffix: &rule.suffix,
+            rule_id: rule.id(),
+            weak: rule.weak,
+            client_facing: rule.client_facing,
+        }
+    }
+}
+
+/// Domain rules by suffix: where in the list the rules for one begin.
 #[derive(Debug, Default)]
 pub(crate) struct DomainIndex {
     rows: HashMap<Box<str>, u32>,
@@ -35,13 +51,17 @@ impl DomainIndex {
         let mut index = Self::default();
         for (row, rule) in (0_u32..).zip(rules) {
             index.labels_max = index.labels_max.max(rule.suffix.split('.').count());
-            index.rows.insert(rule.suffix.as_str().into(), row);
+            index.rows.entry(rule.suffix.as_str().into()).or_insert(row);
         }
         index
     }
 
-    /// The row of the longest rule that holds `name`.
-    pub(crate) fn find(&self, name: &str) -> Option<u32> {
+    /// The longest of `rules` that holds `name` on that day.
+    pub(crate) fn find<'a>(
+        &self,
+        rules: &'a [DomainRule],
+        (name, at): (&str, Date),
+    ) -> Option<&'a DomainRule> {
         let name = name.strip_suffix('.').unwrap_or(name);
         let mut buffer = [0_u8; NAME_BYTES_MAX];
         let lower = buffer.get_mut(..name.len())?;
@@ -55,8 +75,10 @@ impl DomainIndex {
             rest = rest.split_once('.')?.1;
         }
         loop {
-            if let Some(row) = self.rows.get(rest) {
-                return Some(*row);
+            let of_suffix = self.rows.get(rest).and_then(|row| rules.get(*row as usize..));
+            let mut then = of_suffix.unwrap_or_default().iter().take_while(|r| r.suffix == rest);
+            if let Some(rule) = then.find(|rule| rule.validity.holds(at)) {
+                return Some(rule);
             }
             rest = rest.split_once('.')?.1;
         }
@@ -89,20 +111,24 @@ pub(crate) fn check_domain(text: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::date::Validity;
 
-    fn index(suffixes: &[&str]) -> DomainIndex {
-        let rule = |suffix: &&str| DomainRule {
-            suffix: (*suffix).to_owned(),
-            vendor: "v".to_owned(),
+    fn rule(suffix: &str, vendor: &str) -> DomainRule {
+        DomainRule {
+            suffix: suffix.to_owned(),
+            vendor: vendor.to_owned(),
             product: None,
             weak: false,
-        };
-        DomainIndex::new(&suffixes.iter().map(rule).collect::<Vec<_>>())
+            client_facing: false,
+            validity: Validity::default(),
+        }
     }
 
     #[test]
     fn longest_suffix_on_label_boundaries() {
-        let index = index(&["naver.jp", "line.naver.jp", "x.com"]);
+        let rules = ["naver.jp", "line.naver.jp", "x.com"].map(|suffix| rule(suffix, "v"));
+        let index = DomainIndex::new(&rules);
+        let find = |name| index.find(&rules, (name, Date::LATEST));
         for (name, row) in [
             ("naver.jp", Some(0)),
             ("GD2.Line.Naver.JP.", Some(1)),
@@ -117,10 +143,28 @@ mod tests {
             ("..", None),
             ("\u{0}\u{ff}.x.com", Some(2)),
         ] {
-            assert_eq!(index.find(name), row, "{name}");
+            assert_eq!(find(name), row.map(|row: usize| &rules[row]), "{name}");
         }
-        assert_eq!(index.find(&format!("{}.x.com", "a".repeat(250))), None);
-        assert_eq!(DomainIndex::default().find("x.com"), None);
+        assert_eq!(find(&format!("{}.x.com", "a".repeat(250))), None);
+        assert_eq!(DomainIndex::default().find(&rules, ("x.com", Date::LATEST)), None);
+    }
+
+    #[test]
+    fn a_suffix_has_an_owner_at_a_time_and_a_shorter_one_when_it_has_none() {
+        let day = |text: &str| Date::parse(text).unwrap();
+        let change = |from, to| Validity { valid_from: from, valid_to: to };
+        let (first, second) = (day("2014-01-01"), day("2020-01-01"));
+        let rules = [
+            DomainRule { validity: change(None, Some(first)), ..rule("b.a.com", "early") },
+            DomainRule { validity: change(Some(second), None), ..rule("b.a.com", "late") },
+            rule("a.com", "always"),
+        ];
+        let index = DomainIndex::new(&rules);
+        let owner = |at| index.find(&rules, ("x.b.a.com", at)).map(|rule| rule.vendor.as_str());
+        assert_eq!(owner(day("2013-12-31")), Some("early"));
+        assert_eq!(owner(first), Some("always"));
+        assert_eq!(owner(second), Some("late"));
+        assert_eq!(rules[0].id(), "domain:b.a.com@..2014-01-01");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::catalog::date::Date;
 use crate::catalog::lookup::{Catalog, embedded};
 use crate::catalog::mac::{MacKind, mac_kind, parse_mac};
 use crate::catalog::vendor::NetworkKind;
@@ -22,6 +23,8 @@ pub struct Step {
 pub struct Explanation {
     /// What was asked, as it was asked.
     pub asked: String,
+    /// As of which day; the newest state where none was named.
+    pub at: Date,
     /// What it was taken for: `address`, `mac` or `name`.
     pub kind: &'static str,
     /// The look-ups in their order.
@@ -40,7 +43,11 @@ impl Explanation {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} \"{}\"", self.kind, self.asked.escape_debug())?;
+        write!(f, "{} \"{}\"", self.kind, self.asked.escape_debug())?;
+        if self.at != Date::LATEST {
+            write!(f, " on {}", self.at)?;
+        }
+        writeln!(f)?;
         for (number, step) in (1..).zip(&self.steps) {
             writeln!(f, "  {number}. {:<16} {}", step.table, step.said)?;
         }
@@ -50,11 +57,12 @@ impl fmt::Display for Explanation {
 }
 
 impl Catalog {
-    /// Explains an address, a MAC or a name.
-    pub fn explain(&self, what: &str) -> Explanation {
+    /// Explains an address, a MAC or a name, as of that day.
+    pub fn explain(&self, what: &str, at: Date) -> Explanation {
         let trimmed = what.trim();
         let mut explanation = Explanation {
             asked: trimmed.to_owned(),
+            at,
             kind: "name",
             steps: Vec::new(),
             verdict: String::new(),
@@ -100,7 +108,7 @@ impl Catalog {
             let said = place.country.unwrap_or("no country known");
             explanation.step("country", format!("{said} ({})", self.country_source()));
         }
-        let Some(network) = self.network(ip) else {
+        let Some(network) = self.network(ip, explanation.at) else {
             explanation.step("network", "no AS announces it in this catalog");
             return "no operator is known; the address supports no vendor (E0)".to_owned();
         };
@@ -109,8 +117,9 @@ impl Catalog {
             "network",
             format!("AS{} {}, registered in {registered}", network.asn, network.organisation),
         );
-        if let Some((prefix, vendor)) = self.own_prefix(ip) {
-            explanation.step("vendor prefixes", format!("{prefix} is {vendor}'s own"));
+        if let Some(rule) = self.own_prefix(ip, explanation.at) {
+            let said = format!("{} is {}'s own{}", rule.prefix, rule.vendor, rule.validity.mark());
+            explanation.step("vendor prefixes", said);
         } else {
             let said = match (network.kind, network.vendor) {
                 (NetworkKind::Other, _) => "nothing is stated about this AS".to_owned(),
@@ -129,7 +138,8 @@ impl Catalog {
     }
 
     fn explain_name(&self, name: &str, explanation: &mut Explanation) -> String {
-        let Some(found) = self.domain(name) else {
+        let at = explanation.at;
+        let Some(found) = self.domain(name, at) else {
             let said = "no rule on a label boundary of this name";
             explanation.step("domains", said);
             return "the name supports no vendor (E0)".to_owned();
@@ -141,7 +151,7 @@ impl Catalog {
         // The next shorter suffixes lost; seeing them is half of why.
         let mut rest = found.suffix;
         while let Some((_, shorter)) = rest.split_once('.') {
-            match self.domain(shorter) {
+            match self.domain(shorter, at) {
                 Some(other) if other.suffix == shorter => {
                     let said = format!("{} of {} is shorter and gives way", shorter, other.vendor);
                     explanation.step("domains", said);
@@ -151,13 +161,18 @@ impl Catalog {
             rest = shorter;
         }
         if let Some(vendor) = self.vendor(found.vendor) {
-            let said = format!("{} ({}), seat {}", vendor.name, vendor.parent, vendor.seat);
+            let said = format!("{} ({}), seat {}", vendor.name, vendor.parent(at), vendor.seat(at));
             explanation.step("vendors", said);
         }
-        if self.name_owner_addresses_known(found.vendor) {
+        if self.name_owner_addresses_known(found.vendor, at) {
             let said = "its own networks are known: an address in none of them, and in no cloud or CDN, \
                         counts as name_ip_mismatch";
             explanation.step("vendor systems", said);
+        }
+        if found.client_facing {
+            let said =
+                "a provider's outer name: with an encrypted hello it names nobody (ech = real)";
+            explanation.step("domains", said);
         }
         if found.weak {
             return format!(

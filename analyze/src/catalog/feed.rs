@@ -4,10 +4,10 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use crate::catalog::date::Date;
 use crate::catalog::error::CatalogError;
 use crate::catalog::file::read_bounded;
 use crate::catalog::known::known_source;
-use crate::catalog::prefix::date;
 use crate::catalog::snapshot::{Source, sha256_hex};
 
 /// No feed is larger, packed or unpacked.
@@ -48,7 +48,7 @@ impl Loaded {
     pub(crate) fn read(feed: &Feed, table: &str) -> Result<Self, CatalogError> {
         let file = feed.path.display().to_string();
         if let Some(text) = &feed.date {
-            date(text).map_err(|why| CatalogError::file(&file, why))?;
+            Date::parse(text).map_err(|why| CatalogError::file(&file, why))?;
         }
         let packed = read_bounded(&feed.path, FEED_BYTES_MAX)?;
         let sha256 = sha256_hex(&packed);

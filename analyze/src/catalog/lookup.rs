@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use hashbrown::HashMap;
 
+use crate::catalog::date::{Date, Validity};
 use crate::catalog::domain::{DomainIndex, DomainMatch};
 use crate::catalog::mac::{MacKind, mac_kind};
 use crate::catalog::makers::Makers;
@@ -12,7 +13,7 @@ use crate::catalog::networks::Networks;
 use crate::catalog::places::Places;
 use crate::catalog::prefix::prefix;
 use crate::catalog::range::{Canvases, Table};
-use crate::catalog::rules::{RangeRule, Rules, SystemRule};
+use crate::catalog::rules::{DomainRule, PrefixRule, RangeRule, Rules, SystemRule};
 use crate::catalog::snapshot::{Sizes, Snapshot, Source, catalog_id, newest_date};
 use crate::catalog::vendor::{NetworkKind, Vendor};
 
@@ -75,11 +76,14 @@ pub struct Catalog {
     pub(crate) parts: Parts,
     special: Table,
     anycast: Table,
-    prefixes: Table,
+    /// Own prefixes from each day on which they change.
+    prefixes: Vec<(Date, Table)>,
+    /// The days on which anything changes, in order.
+    changes: Vec<Date>,
     domains: DomainIndex,
     maker_vendors: HashMap<String, usize>,
-    /// By vendor: whether its own addresses are all known.
-    addresses_known: Vec<bool>,
+    /// By vendor: when its own addresses are all known.
+    addresses_known: Vec<Vec<Validity>>,
     country_source: String,
     snapshot: Snapshot,
 }
@@ -88,14 +92,12 @@ impl Catalog {
     /// Puts the parts together; the text says which do not fit.
     pub(crate) fn assemble(parts: Parts) -> Result<Self, String> {
         let rules = &parts.rules;
-        let sorted = rules.vendors.is_sorted_by(|a, b| a.key < b.key)
-            && rules.systems.is_sorted_by(|a, b| a.asn < b.asn);
-        if !sorted {
+        if !rules.is_sorted() {
             return Err("its rules are not in order".to_owned());
         }
         let special = table(rules.special.iter().map(|rule| rule.prefix.as_str()))?;
         let anycast = table(rules.anycast.iter().map(|rule| rule.prefix.as_str()))?;
-        let prefixes = table(rules.prefixes.iter().map(|rule| rule.prefix.as_str()))?;
+        let prefixes = dated_tables(&rules.prefixes)?;
         let position = |vendor: &str| {
             let found = rules.vendors.binary_search_by(|other| other.key.as_str().cmp(vendor));
             found.map_err(|_| format!("a rule names the vendor \"{vendor}\", which is not there"))
@@ -107,14 +109,15 @@ impl Catalog {
         for rule in &rules.makers {
             maker_vendors.insert(rule.organisation.clone(), position(&rule.vendor)?);
         }
-        let mut addresses_known = vec![false; rules.vendors.len()];
+        let mut addresses_known = vec![Vec::new(); rules.vendors.len()];
         let own = rules.systems.iter().filter(|rule| rule.kind == NetworkKind::Own);
-        let owners = own.filter_map(|rule| rule.vendor.as_deref());
-        for owner in owners.chain(rules.prefixes.iter().map(|rule| rule.vendor.as_str())) {
+        let owners = own.filter_map(|rule| Some((rule.vendor.as_deref()?, rule.validity)));
+        let prefixed = rules.prefixes.iter().map(|rule| (rule.vendor.as_str(), rule.validity));
+        for (owner, validity) in owners.chain(prefixed) {
             let at = position(owner)?;
             let off_net = rules.vendors.get(at).is_none_or(|vendor| vendor.off_net);
-            if let Some(known) = addresses_known.get_mut(at) {
-                *known = !off_net;
+            if let Some(known) = addresses_known.get_mut(at).filter(|_| !off_net) {
+                known.push(validity);
             }
         }
         let country = parts.sources.iter().find(|source| source.table == "country");
@@ -122,6 +125,7 @@ impl Catalog {
             special,
             anycast,
             prefixes,
+            changes: rules.change_dates(),
             domains: DomainIndex::new(&rules.domains),
             maker_vendors,
             addresses_known,
@@ -165,15 +169,15 @@ impl Catalog {
         }
     }
 
-    /// Who operates `ip`. A vendor's own prefix inside another network is the vendor's.
-    pub fn network(&self, ip: IpAddr) -> Option<Network<'_>> {
+    /// Who operates `ip` on that day. A vendor's own prefix inside another network is the vendor's.
+    pub fn network(&self, ip: IpAddr, at: Date) -> Option<Network<'_>> {
         if let Some(rule) = self.special_rule(ip) {
-            return embedded(rule, ip).and_then(|inner| self.network(inner.into()));
+            return embedded(rule, ip).and_then(|inner| self.network(inner.into(), at));
         }
         let row = self.parts.networks.find(ip)?;
-        let system = self.system(row.asn);
-        let (kind, vendor) = match self.own_prefix(ip) {
-            Some((_, vendor)) => (NetworkKind::Own, Some(vendor)),
+        let system = self.system(row.asn, at);
+        let (kind, vendor) = match self.own_prefix(ip, at) {
+            Some(rule) => (NetworkKind::Own, Some(rule.vendor.as_str())),
             None => (
                 system.map_or(NetworkKind::Other, |system| system.kind),
                 system.and_then(|system| system.vendor.as_deref()),
@@ -188,18 +192,24 @@ impl Catalog {
         })
     }
 
-    /// Whose `name` is: letter case and a final dot do not matter, label boundaries do, and the
+    /// Whose `name` is on that day: letter case and a final dot do not matter, label boundaries do, and the
     /// longest suffix wins.
-    pub fn domain(&self, name: &str) -> Option<DomainMatch<'_>> {
-        let row = self.domains.find(name)?;
-        let rule = self.parts.rules.domains.get(row as usize)?;
-        Some(DomainMatch {
-            vendor: &rule.vendor,
-            product: rule.product.as_deref(),
-            suffix: &rule.suffix,
-            rule_id: format!("domain:{}", rule.suffix),
-            weak: rule.weak,
-        })
+    pub fn domain(&self, name: &str, at: Date) -> Option<DomainMatch<'_>> {
+        self.domain_rule(name, at).map(DomainMatch::of)
+    }
+
+    pub(crate) fn domain_rule(&self, name: &str, at: Date) -> Option<&DomainRule> {
+        self.domains.find(&self.parts.rules.domains, (name, at))
+    }
+
+    /// The first of the days around `at` between which no rule changes: it stands for all of them.
+    pub fn period_of(&self, at: Date) -> Date {
+        let passed = self.changes.partition_point(|change| *change <= at);
+        passed
+            .checked_sub(1)
+            .and_then(|last| self.changes.get(last))
+            .copied()
+            .unwrap_or(Date::EARLIEST)
     }
 
     /// The vendor with this key.
@@ -235,9 +245,9 @@ impl Catalog {
         mac_kind(mac)
     }
 
-    /// The vendor of an AS and the kind of network it is.
-    pub fn asn_vendor(&self, asn: u32) -> Option<(&str, NetworkKind)> {
-        let system = self.system(asn)?;
+    /// The vendor of an AS on that day and the kind of network it is.
+    pub fn asn_vendor(&self, asn: u32, at: Date) -> Option<(&str, NetworkKind)> {
+        let system = self.system(asn, at)?;
         Some((system.vendor.as_deref()?, system.kind))
     }
 
@@ -247,10 +257,11 @@ impl Catalog {
     }
 
     /// Whether an address outside the vendor's own networks speaks against the vendor: the catalog
-    /// knows such networks, and the vendor does not serve from anywhere else but clouds and CDNs.
-    pub fn name_owner_addresses_known(&self, vendor: &str) -> bool {
+    /// knows such networks on that day, and the vendor does not serve from anywhere else but clouds and CDNs.
+    pub fn name_owner_addresses_known(&self, vendor: &str, at: Date) -> bool {
         let position = self.vendor_position(vendor);
-        position.and_then(|position| self.addresses_known.get(position)).copied().unwrap_or(false)
+        let known = position.and_then(|position| self.addresses_known.get(position));
+        known.is_some_and(|known| known.iter().any(|validity| validity.holds(at)))
     }
 
     pub(crate) fn special_rule(&self, ip: IpAddr) -> Option<&RangeRule> {
@@ -263,21 +274,22 @@ impl Catalog {
         self.parts.rules.anycast.get(row as usize)
     }
 
-    /// The vendor's own prefix that holds `ip`, and the vendor.
-    pub(crate) fn own_prefix(&self, ip: IpAddr) -> Option<(&str, &str)> {
-        let row = self.prefixes.find(ip).checked_sub(1)?;
-        let rule = self.parts.rules.prefixes.get(row as usize)?;
-        Some((&rule.prefix, &rule.vendor))
+    /// The vendor's own prefix that holds `ip` on that day.
+    pub(crate) fn own_prefix(&self, ip: IpAddr, at: Date) -> Option<&PrefixRule> {
+        let since = self.prefixes.partition_point(|(since, _)| *since <= at).checked_sub(1)?;
+        let (_, table) = self.prefixes.get(since)?;
+        self.parts.rules.prefixes.get(table.find(ip).checked_sub(1)? as usize)
     }
 
     pub(crate) fn country_source(&self) -> &str {
         &self.country_source
     }
 
-    fn system(&self, asn: u32) -> Option<&SystemRule> {
+    pub(crate) fn system(&self, asn: u32, at: Date) -> Option<&SystemRule> {
         let systems = &self.parts.rules.systems;
-        let row = systems.binary_search_by_key(&asn, |rule| rule.asn).ok()?;
-        systems.get(row)
+        let of_system = systems.get(systems.partition_point(|rule| rule.asn < asn)..)?;
+        let mut then = of_system.iter().take_while(|rule| rule.asn == asn);
+        then.find(|rule| rule.validity.holds(at))
     }
 
     fn vendor_position(&self, key: &str) -> Option<usize> {
@@ -290,6 +302,22 @@ pub(crate) fn embedded(rule: &RangeRule, ip: IpAddr) -> Option<Ipv4Addr> {
     let IpAddr::V6(ip) = ip else { return None };
     let shifted = ip.to_bits().checked_shl(rule.embeds_at?)?;
     u32::try_from(shifted >> 96).ok().map(Ipv4Addr::from_bits)
+}
+
+/// A table of the prefixes that hold, from the beginning and from each day on which one comes or goes.
+fn dated_tables(rules: &[PrefixRule]) -> Result<Vec<(Date, Table)>, String> {
+    let mut days: Vec<Date> = rules.iter().flat_map(|rule| rule.validity.changes()).collect();
+    days.push(Date::EARLIEST);
+    days.sort_unstable();
+    days.dedup();
+    let table_of = |day: Date| {
+        let mut canvases = Canvases::default();
+        for (row, rule) in (1_u32..).zip(rules).filter(|(_, rule)| rule.validity.holds(day)) {
+            canvases.add(prefix(&rule.prefix)?, row);
+        }
+        Ok((day, canvases.finish()?))
+    };
+    days.into_iter().map(table_of).collect()
 }
 
 /// A table whose values are the positions of `prefixes` plus one.

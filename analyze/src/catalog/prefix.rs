@@ -31,20 +31,6 @@ pub(crate) fn country_or_none(text: &str) -> Result<Option<&'static str>, String
     if NO_COUNTRY.contains(&text) { Ok(None) } else { country(text).map(Some) }
 }
 
-/// A date as YYYY-MM-DD; the text says why not.
-pub(crate) fn date(text: &str) -> Result<(), String> {
-    let part = |range: std::ops::Range<usize>| {
-        text.get(range).filter(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    let number = |range| part(range).and_then(|digits| digits.parse::<u32>().ok());
-    let good = text.len() == 10
-        && number(0..4).is_some_and(|year| year >= 1990)
-        && number(5..7).is_some_and(|month| (1..=12).contains(&month))
-        && number(8..10).is_some_and(|day| (1..=31).contains(&day))
-        && text.bytes().enumerate().all(|(at, byte)| (byte == b'-') == (at == 4 || at == 7));
-    if good { Ok(()) } else { Err(format!("\"{text}\" is no date; write YYYY-MM-DD")) }
-}
-
 /// `ADDRESS/LENGTH` or one address as a range; the text says why not.
 pub(crate) fn prefix(text: &str) -> Result<Span, String> {
     let (address, length) = match text.split_once('/') {
@@ -105,15 +91,11 @@ mod tests {
     }
 
     #[test]
-    fn countries_and_dates_are_checked() {
+    fn countries_are_checked() {
         assert_eq!(COUNTRIES.split(' ').count(), 250);
         assert_eq!(country("TW"), Ok("TW"));
         assert!(country("tw").is_err());
         assert!(country("XX").is_err());
         assert_eq!(country_or_none("ZZ"), Ok(None));
-        assert!(date("2026-06-01").is_ok());
-        for wrong in ["2026-13-01", "2026-6-1", "01.06.2026", "", "2026-06-0é"] {
-            assert!(date(wrong).is_err(), "{wrong}");
-        }
     }
 }

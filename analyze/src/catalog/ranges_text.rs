@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::catalog::csv::{Row, rows};
+use crate::catalog::date::Validity;
 use crate::catalog::error::CatalogError;
 use crate::catalog::prefix::prefix;
 use crate::catalog::range::Span;
@@ -111,7 +112,7 @@ pub(crate) fn systems(file: TextFile<'_>) -> Result<Vec<SystemRule>, CatalogErro
         if !seen.insert(asn) {
             return Err(wrong(format!("AS{asn} is stated twice")));
         }
-        found.push(SystemRule { asn, kind, vendor: None });
+        found.push(SystemRule { asn, kind, vendor: None, validity: Validity::default() });
     }
     Ok(found)
 }

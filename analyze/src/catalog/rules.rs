@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::date::{Date, Validity};
 use crate::catalog::vendor::{NetworkKind, Vendor};
 
 /// A domain and all names below it belong to a vendor.
@@ -13,6 +14,23 @@ pub(crate) struct DomainRule {
     pub(crate) product: Option<String>,
     /// The name lies in a domain that carries others' services (a cloud's or CDN's): a hint, no more.
     pub(crate) weak: bool,
+    /// Providers show it in place of the name that an encrypted hello hides (draft-ietf-tls-esni, section 4: `public_name`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) client_facing: bool,
+    #[serde(flatten)]
+    pub(crate) validity: Validity,
+}
+
+impl DomainRule {
+    /// Rules for one suffix stand together, the earliest first.
+    fn order(&self) -> (&str, Validity) {
+        (&self.suffix, self.validity)
+    }
+
+    /// What an answer names the rule by.
+    pub(crate) fn id(&self) -> String {
+        format!("domain:{}{}", self.suffix, self.validity.mark())
+    }
 }
 
 /// An AS whose kind, and perhaps vendor, is stated.
@@ -21,6 +39,14 @@ pub(crate) struct SystemRule {
     pub(crate) asn: u32,
     pub(crate) kind: NetworkKind,
     pub(crate) vendor: Option<String>,
+    #[serde(flatten)]
+    pub(crate) validity: Validity,
+}
+
+impl SystemRule {
+    fn order(&self) -> (u32, Validity) {
+        (self.asn, self.validity)
+    }
 }
 
 /// A prefix that is a vendor's own inside a network that is not.
@@ -28,6 +54,8 @@ pub(crate) struct SystemRule {
 pub(crate) struct PrefixRule {
     pub(crate) prefix: String,
     pub(crate) vendor: String,
+    #[serde(flatten)]
+    pub(crate) validity: Validity,
 }
 
 /// An organisation of the MAC listing is a vendor.
@@ -65,12 +93,32 @@ impl Rules {
         for vendor in &mut self.vendors {
             vendor.products.sort_by(|a, b| a.key.cmp(&b.key));
         }
-        self.domains.sort_by(|a, b| a.suffix.cmp(&b.suffix));
-        self.systems.sort_by_key(|rule| rule.asn);
-        self.prefixes.sort_by(|a, b| a.prefix.cmp(&b.prefix));
+        self.domains.sort_by(|a, b| a.order().cmp(&b.order()));
+        self.systems.sort_by_key(SystemRule::order);
+        self.prefixes.sort_by(|a, b| (&a.prefix, a.validity).cmp(&(&b.prefix, b.validity)));
         self.makers.sort_by(|a, b| a.organisation.cmp(&b.organisation));
         self.special.sort_by(|a, b| a.prefix.cmp(&b.prefix));
         self.anycast.sort_by(|a, b| a.prefix.cmp(&b.prefix));
+    }
+
+    /// Whether the lists that are searched are in their order, without two rules for one thing at one time.
+    pub(crate) fn is_sorted(&self) -> bool {
+        self.vendors.is_sorted_by(|a, b| a.key < b.key)
+            && self.domains.is_sorted_by(|a, b| a.order() < b.order())
+            && self.systems.is_sorted_by(|a, b| a.order() < b.order())
+    }
+
+    /// The days on which a rule begins or ends, in order: between two of them nothing changes.
+    pub(crate) fn change_dates(&self) -> Vec<Date> {
+        let eras = self.vendors.iter().flat_map(|vendor| &vendor.eras).map(|era| era.validity);
+        let domains = self.domains.iter().map(|rule| rule.validity);
+        let systems = self.systems.iter().map(|rule| rule.validity);
+        let all =
+            eras.chain(domains).chain(systems).chain(self.prefixes.iter().map(|r| r.validity));
+        let mut dates: Vec<Date> = all.flat_map(Validity::changes).collect();
+        dates.sort_unstable();
+        dates.dedup();
+        dates
     }
 
     /// The section's bytes: the same for the same rules.

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use crate::catalog::{BuildInputs, Catalog, Feed};
+use crate::catalog::{BuildInputs, Catalog, Date, Feed};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -57,12 +57,12 @@ fn a_catalog_of_ones_own_is_built_written_and_loaded() {
         assert_eq!(one.vendors().count(), 1);
         assert_eq!(one.place(ip("198.51.1.1")).country, Some("TW"));
         assert_eq!(one.place(ip("2400:1::1")).country, Some("JP"));
-        let near = one.network(ip("198.51.49.255")).unwrap();
+        let near = one.network(ip("198.51.49.255"), Date::LATEST).unwrap();
         assert_eq!((near.country, near.vendor), (Some("SG"), Some("acme")));
-        let far = one.network(ip("198.51.50.0")).unwrap();
+        let far = one.network(ip("198.51.50.0"), Date::LATEST).unwrap();
         assert_eq!((far.country, far.organisation), (None, "Acme, Inc."));
         assert_eq!(one.maker([0x64, 0xcc, 0x2e, 0, 0, 1]).unwrap().vendor, Some("acme"));
-        assert_eq!(one.domain("www.acme.example").unwrap().vendor, "acme");
+        assert_eq!(one.domain("www.acme.example", Date::LATEST).unwrap().vendor, "acme");
     }
     // The same content is the same file, and a second build the same id.
     let first = std::fs::read(&path).unwrap();
@@ -87,8 +87,8 @@ fn what_is_not_given_is_kept_and_a_vendor_may_be_replaced() {
         BuildInputs { vendors: vec![files.put("v.toml", &vendor)], ..BuildInputs::default() };
     let built = Catalog::build(&inputs).unwrap();
     assert_eq!(built.vendors().count(), 38);
-    assert_eq!(built.domain("www.mi.example").unwrap().vendor, "xiaomi");
-    assert!(built.domain("www.xiaomi.com").is_none());
+    assert_eq!(built.domain("www.mi.example", Date::LATEST).unwrap().vendor, "xiaomi");
+    assert!(built.domain("www.xiaomi.com", Date::LATEST).is_none());
     assert_eq!(built.place(ip("42.62.48.10")).country, Some("CN"));
     assert_eq!(
         built.snapshot().sizes.country_ranges_v4,
@@ -193,4 +193,74 @@ fn wrong_files_are_refused_as_a_whole() {
     let gz = files.put("g.csv.gz", "no gzip");
     assert!(build(Feed::at(gz)).contains("could not read"));
     assert!(Catalog::load(&files.put("x.outflow-catalog", "")).is_err());
+}
+
+#[test]
+fn what_is_whose_depends_on_the_day() {
+    let files = Files::new();
+    let dated = "own_systems = [64500]\ndomains = [\"acme.example\"]\n\
+        [[vendor.product]]\nkey = \"mail\"\nname = \"Mail\"\ndomains = []\n\
+        [[vendor.period]]\nvalid_to = \"2015-01-01\"\nparent = \"Elder\"\nseat = \"KR\"\n\
+        own_prefixes = [\"198.51.1.0/24\"]\nproduct = \"mail\"\ndomains = [\"m.other.example\"]\n";
+    let other = VENDOR.replace("acme", "other")
+        + "domains = [\"other.example\"]\n[[vendor.period]]\nvalid_from = \"2015-01-01\"\n\
+           own_prefixes = [\"198.51.1.0/24\"]\ndomains = [\"m.other.example\"]\n";
+    let inputs = BuildInputs {
+        vendors: vec![
+            files.put("a.toml", &format!("{VENDOR}{dated}")),
+            files.put("o.toml", &other),
+        ],
+        ..small(&files)
+    };
+    let built = Catalog::build(&inputs).unwrap();
+    let path = files.0.path().join("dated.outflow-catalog");
+    built.write(&path).unwrap();
+    let loaded = Catalog::load(&path).unwrap();
+    assert_eq!(loaded.snapshot(), built.snapshot());
+    let undated = BuildInputs { vendors: vec![], ..small(&files) };
+    assert_ne!(Catalog::build(&undated).unwrap().snapshot().id, built.snapshot().id);
+    let day = |text| Date::parse(text).unwrap();
+    let (before, since) = (day("2014-12-31"), day("2015-01-01"));
+    for one in [&built, &loaded] {
+        let owner =
+            |at| one.domain("x.m.other.example", at).map(|found| (found.vendor, found.rule_id));
+        assert_eq!(owner(before), Some(("acme", "domain:m.other.example@..2015-01-01".into())));
+        assert_eq!(owner(since), Some(("other", "domain:m.other.example@2015-01-01..".into())));
+        let network = |at| one.network(ip("198.51.1.1"), at).and_then(|network| network.vendor);
+        assert_eq!((network(before), network(since)), (Some("acme"), Some("other")));
+        assert_eq!(one.network(ip("198.51.2.1"), since).unwrap().vendor, Some("acme"));
+        let acme = one.vendor("acme").unwrap();
+        assert_eq!((acme.parent(before), acme.seat(before)), ("Elder", "KR"));
+        assert_eq!((acme.parent(since), acme.seat(since)), ("Acme", "TW"));
+        assert_eq!(
+            (one.period_of(before), one.period_of(day("2026-01-01"))),
+            (Date::EARLIEST, since)
+        );
+        let told = one.explain("m.other.example", before).to_string();
+        assert!(told.contains("on 2014-12-31") && told.contains("(Elder), seat KR"), "{told}");
+        assert!(!one.name_owner_addresses_known("other", before));
+        assert!(one.name_owner_addresses_known("other", since));
+    }
+}
+
+#[test]
+fn a_wrong_period_is_refused() {
+    let to = "[[vendor.period]]\nvalid_to = \"2020-02-01\"\n";
+    let domains = "domains = [\"a.example\"]\n";
+    for (rest, line, why) in [
+        (format!("{domains}{to}{domains}"), 11, "stated already in line 8"),
+        (format!("[[vendor.period]]\n{domains}"), 8, "needs valid_from or valid_to"),
+        (to.replace("02-01", "02-30"), 9, "is no date"),
+        (format!("{to}valid_from = \"2020-02-01\"\n"), 8, "ends (2020-02-01) before it begins"),
+        (format!("{to}product = \"x\"\n"), 10, "none of acme's"),
+        (format!("{to}seat = \"XX\"\n"), 10, "no country code"),
+        (format!("{to}parent = \"A\"\n{to}seat = \"JP\"\n"), 11, "for one day"),
+    ] {
+        let files = Files::new();
+        let path = files.put("wrong.toml", &format!("{VENDOR}{rest}"));
+        let inputs = BuildInputs { vendors: vec![path.clone()], ..BuildInputs::default() };
+        let message = Catalog::build(&inputs).unwrap_err().to_string();
+        let place = format!("{}, line {line}: ", path.display());
+        assert!(message.starts_with(&place) && message.contains(why), "{message}");
+    }
 }

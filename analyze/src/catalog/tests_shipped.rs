@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 
 use crate::catalog::mac::parse_mac;
-use crate::catalog::{Catalog, MacKind, NetworkKind};
+use crate::catalog::{Catalog, Date, MacKind, NetworkKind};
 
 fn catalog() -> &'static Catalog {
     static SHIPPED: OnceLock<Catalog> = OnceLock::new();
@@ -17,7 +17,7 @@ fn ip(text: &str) -> IpAddr {
 }
 
 fn owner(name: &str) -> Option<(&'static str, Option<&'static str>)> {
-    catalog().domain(name).map(|found| (found.vendor, found.product))
+    catalog().domain(name, Date::LATEST).map(|found| (found.vendor, found.product))
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn anchors_hold() {
         };
         let place = catalog().place(ip(address));
         assert_eq!((place.country, place.anycast), (Some(country), false), "{line}");
-        let network = catalog().network(ip(address)).unwrap();
+        let network = catalog().network(ip(address), Date::LATEST).unwrap();
         assert_eq!(network.asn.to_string(), asn, "{line}");
         if catalog().vendor(owner).is_some() {
             assert_eq!(network.vendor, Some(owner), "{line}");
@@ -95,13 +95,13 @@ fn special_ranges_have_no_country_but_that_of_an_embedded_address() {
     ] {
         let place = catalog().place(ip(address));
         assert!(place.country.is_none() && place.special.is_some(), "{address}: {place:?}");
-        assert!(catalog().network(ip(address)).is_none(), "{address}");
+        assert!(catalog().network(ip(address), Date::LATEST).is_none(), "{address}");
     }
     let kakao = catalog().place(ip("42.62.48.10"));
     assert_eq!(kakao.country, Some("CN"));
     for inside in ["64:ff9b::42.62.48.10", "2002:2a3e:300a::1", "::ffff:42.62.48.10"] {
         assert_eq!(catalog().place(ip(inside)), kakao, "{inside}");
-        assert_eq!(catalog().network(ip(inside)).unwrap().asn, 23_724, "{inside}");
+        assert_eq!(catalog().network(ip(inside), Date::LATEST).unwrap().asn, 23_724, "{inside}");
     }
     // Just outside.
     assert_eq!(catalog().place(ip("172.32.0.1")).special, None);
@@ -128,29 +128,29 @@ fn anycast_is_nowhere() {
         let place = catalog().place(ip(address));
         assert!(place.anycast && place.country.is_none(), "{address}: {place:?}");
     }
-    assert_eq!(catalog().network(ip("8.8.8.8")).unwrap().vendor, Some("google"));
-    let one = catalog().network(ip("1.1.1.1")).unwrap();
+    assert_eq!(catalog().network(ip("8.8.8.8"), Date::LATEST).unwrap().vendor, Some("google"));
+    let one = catalog().network(ip("1.1.1.1"), Date::LATEST).unwrap();
     assert_eq!((one.kind, one.vendor), (NetworkKind::Own, Some("cloudflare")));
-    let carried = catalog().network(ip("104.16.1.1")).unwrap();
+    let carried = catalog().network(ip("104.16.1.1"), Date::LATEST).unwrap();
     assert_eq!((carried.kind, carried.vendor), (NetworkKind::Cdn, Some("cloudflare")));
 }
 
 #[test]
 fn a_cloud_is_an_operator_and_an_own_network_is_evidence() {
-    let push = catalog().network(ip("47.241.35.73")).unwrap();
+    let push = catalog().network(ip("47.241.35.73"), Date::LATEST).unwrap();
     assert_eq!((push.asn, push.kind, push.vendor), (45_102, NetworkKind::Cloud, Some("alibaba")));
     assert_eq!(
         (push.country, catalog().place(ip("47.241.35.73")).country),
         (Some("US"), Some("SG"))
     );
-    assert_eq!(catalog().asn_vendor(38_631), Some(("line", NetworkKind::Own)));
-    assert_eq!(catalog().asn_vendor(20_940), Some(("akamai", NetworkKind::Cdn)));
-    assert_eq!(catalog().asn_vendor(8_075), Some(("microsoft", NetworkKind::Cloud)));
-    assert_eq!(catalog().asn_vendor(23_724), None);
+    assert_eq!(catalog().asn_vendor(38_631, Date::LATEST), Some(("line", NetworkKind::Own)));
+    assert_eq!(catalog().asn_vendor(20_940, Date::LATEST), Some(("akamai", NetworkKind::Cdn)));
+    assert_eq!(catalog().asn_vendor(8_075, Date::LATEST), Some(("microsoft", NetworkKind::Cloud)));
+    assert_eq!(catalog().asn_vendor(23_724, Date::LATEST), None);
     assert_eq!(catalog().organisation(38_631), Some("LINE Corporation"));
-    assert!(catalog().name_owner_addresses_known("apple"));
+    assert!(catalog().name_owner_addresses_known("apple", Date::LATEST));
     for vendor in ["xiaomi", "oppo", "vivo", "nobody"] {
-        assert!(!catalog().name_owner_addresses_known(vendor), "{vendor}");
+        assert!(!catalog().name_owner_addresses_known(vendor, Date::LATEST), "{vendor}");
     }
 }
 
@@ -214,10 +214,10 @@ fn names_in_a_carriers_domain_are_weak() {
         ("e1.a.akamaiedge.net", "akamai"),
         ("naver.com.akadns.net", "naver"),
     ] {
-        let found = catalog().domain(name).unwrap();
+        let found = catalog().domain(name, Date::LATEST).unwrap();
         assert!(found.weak && found.vendor == vendor, "{name}: {found:?}");
     }
-    let found = catalog().domain("WWW.Xiaomi.com").unwrap();
+    let found = catalog().domain("WWW.Xiaomi.com", Date::LATEST).unwrap();
     assert!(!found.weak);
     assert_eq!(found.rule_id, "domain:xiaomi.com");
 }
@@ -247,18 +247,20 @@ fn makers_are_named_by_the_longest_prefix_and_only_by_assigned_addresses() {
 
 #[test]
 fn an_explanation_shows_every_step() {
-    let text = catalog().explain("47.241.35.73").to_string();
+    let text = catalog().explain("47.241.35.73", Date::LATEST).to_string();
     for said in
         ["AS45102", "registered in US", "SG (DB-IP", "kind cloud", "operator alibaba (cloud)", "E0"]
     {
         assert!(text.contains(said), "{said} in {text}");
     }
-    let text = catalog().explain("gd2.line.naver.jp").to_string();
+    let text = catalog().explain("gd2.line.naver.jp", Date::LATEST).to_string();
     assert!(text.contains("longest suffix line.naver.jp is line, product messenger"), "{text}");
     assert!(text.contains("naver.jp of naver is shorter and gives way"), "{text}");
-    let text = catalog().explain("2002:2a3e:300a::1").to_string();
+    let text = catalog().explain("2002:2a3e:300a::1", Date::LATEST).to_string();
     assert!(text.contains("42.62.48.10 is embedded"), "{text}");
-    assert_eq!(catalog().explain("64:cc:2e:01:02:03").kind, "mac");
-    assert_eq!(catalog().explain("da:a1:19:01:02:03").verdict, "no maker");
-    assert!(catalog().explain("a\n\u{1b}[31m").to_string().contains("a\\n\\u{1b}[31m"));
+    assert_eq!(catalog().explain("64:cc:2e:01:02:03", Date::LATEST).kind, "mac");
+    assert_eq!(catalog().explain("da:a1:19:01:02:03", Date::LATEST).verdict, "no maker");
+    assert!(
+        catalog().explain("a\n\u{1b}[31m", Date::LATEST).to_string().contains("a\\n\\u{1b}[31m")
+    );
 }

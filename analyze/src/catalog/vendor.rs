@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::date::{Date, Validity};
+
 /// What a vendor does in traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,6 +26,20 @@ pub struct Product {
     pub name: String,
 }
 
+/// A time in which a vendor belonged to another company, or had its seat elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Era {
+    /// When.
+    #[serde(flatten)]
+    pub validity: Validity,
+    /// The company that owned it then, where that was another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// The country of its seat then, where that was another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seat: Option<String>,
+}
+
 /// A vendor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vendor {
@@ -31,9 +47,9 @@ pub struct Vendor {
     pub key: String,
     /// Its name as people know it.
     pub name: String,
-    /// The company that owns it.
+    /// The company that owns it, unless an era says otherwise.
     pub parent: String,
-    /// The country of its seat, ISO 3166-1 alpha-2.
+    /// The country of its seat, ISO 3166-1 alpha-2, unless an era says otherwise.
     pub seat: String,
     /// Whether it makes devices that a network meets.
     pub makes_devices: bool,
@@ -44,6 +60,25 @@ pub struct Vendor {
     pub off_net: bool,
     /// Products told apart, by key.
     pub products: Vec<Product>,
+    /// Times in which owner or seat were others than those above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub eras: Vec<Era>,
+}
+
+impl Vendor {
+    /// The company that owned it on that day.
+    pub fn parent(&self, at: Date) -> &str {
+        self.then(at).find_map(|era| era.parent.as_deref()).unwrap_or(&self.parent)
+    }
+
+    /// The country of its seat on that day.
+    pub fn seat(&self, at: Date) -> &str {
+        self.then(at).find_map(|era| era.seat.as_deref()).unwrap_or(&self.seat)
+    }
+
+    fn then(&self, at: Date) -> impl Iterator<Item = &Era> {
+        self.eras.iter().filter(move |era| era.validity.holds(at))
+    }
 }
 
 /// What kind of network an address is in.

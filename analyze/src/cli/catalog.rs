@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use crate::catalog::{BuildInputs, Catalog, Feed, Snapshot};
-use crate::cli::engine;
+use crate::catalog::{BuildInputs, Catalog, Date, Feed, Snapshot};
 use crate::cli::exit::Done;
+use crate::cli::{catalog_diff, engine};
 use crate::output::printable::printable;
 use crate::report::grouped;
 
@@ -18,6 +18,8 @@ pub(crate) enum Command {
     Build(Box<BuildArgs>),
     /// Explain step by step what the catalog says about addresses, names or MACs
     Check(CheckArgs),
+    /// List which vendors and countries change for the same traffic when another catalog judges it
+    Diff(catalog_diff::Args),
 }
 
 /// Which catalog.
@@ -33,11 +35,15 @@ pub(crate) struct ShowArgs {
 #[command(after_help = "\
 Examples:
   outflow catalog check 42.62.48.30 api.account.xiaomi.com 64:09:80:1d:52:0a
+  outflow catalog check line.naver.jp --at 2014-09-22
   outflow catalog check notxiaomi.com")]
 pub(crate) struct CheckArgs {
     /// IP address, host name or MAC address
     #[arg(required = true, value_name = "ADDRESS|NAME|MAC")]
     things: Vec<String>,
+    /// The day it is asked of, YYYY-MM-DD; without it the newest state
+    #[arg(long, value_name = "DATE", value_parser = Date::parse)]
+    at: Option<Date>,
     /// Catalog made by `outflow catalog build`; without it the one that ships
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
@@ -88,7 +94,7 @@ pub(crate) struct BuildArgs {
 }
 
 pub(crate) fn run(command: &Command) -> anyhow::Result<Done> {
-    let mut out = io::stdout().lock();
+    let mut out = io::stdout();
     match command {
         Command::Show(args) => {
             show(engine::catalog(args.catalog.as_deref())?.snapshot(), &mut out)?;
@@ -99,9 +105,10 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Done> {
                 if index > 0 {
                     writeln!(out)?;
                 }
-                writeln!(out, "{}", catalog.explain(thing))?;
+                writeln!(out, "{}", catalog.explain(thing, args.at.unwrap_or_default()))?;
             }
         }
+        Command::Diff(args) => return catalog_diff::run(args),
         Command::Build(args) => {
             let catalog = Catalog::build(&inputs(args))?;
             if args.tables_only {

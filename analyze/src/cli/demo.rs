@@ -14,7 +14,7 @@ use crate::catalog::Catalog;
 use crate::cli::engine::{EngineArgs, block_on};
 use crate::cli::exit::{Done, usage};
 use crate::cli::ingest::{self, INSIDE, Plan, TruthFlow};
-use crate::cli::report::make;
+use crate::cli::report::{Target, make};
 use crate::output::printable::width;
 use crate::report::{Balance, Day, grouped, octets, place_name, typed_rows};
 
@@ -93,7 +93,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Done> {
     print_cells(&cells, &catalog, &mut out)?;
     let wrong = compare(plan.truth(), &cells, &mut out)?;
     let day = Day::new(DATE, ZONE)?;
-    let (report, files) = make(&store, &day, (&args.engine, &args.out.join("report")))?;
+    let target = Target { folder: &args.out.join("report"), clients_min: None };
+    let (report, files) = make(&store, &day, (&args.engine, target))?;
     print_balance(&report.ledger, &mut out)?;
     for said in report.capture.warnings.iter().chain(&report.capture.notes) {
         writeln!(out, "         {said}")?;

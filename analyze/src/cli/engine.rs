@@ -18,6 +18,13 @@ pub(crate) struct EngineArgs {
     /// Catalog to judge by, made by `outflow catalog build`; without it the one that ships
     #[arg(long, value_name = "FILE")]
     pub(crate) catalog: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+/// What a question may use.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct LimitArgs {
     /// Longest time a question may take, such as 60s or 5m; without it as long as it needs
     #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
     pub(crate) timeout: Option<Duration>,
@@ -26,7 +33,7 @@ pub(crate) struct EngineArgs {
     pub(crate) memory: usize,
 }
 
-impl EngineArgs {
+impl LimitArgs {
     /// Opens a session over `store`.
     pub(crate) async fn session(
         &self,
@@ -36,6 +43,17 @@ impl EngineArgs {
         let limits =
             Limits { memory_bytes: self.memory, timeout: self.timeout, ..Limits::default() };
         Ok(Session::open(store, catalog, &limits).await?)
+    }
+}
+
+impl EngineArgs {
+    /// Opens a session over `store`.
+    pub(crate) async fn session(
+        &self,
+        store: &Store,
+        catalog: Arc<Catalog>,
+    ) -> anyhow::Result<Session> {
+        self.limits.session(store, catalog).await
     }
 
     /// Reads the catalog.

@@ -3,6 +3,7 @@
 //! Data go to standard output, everything else to standard error; exit 0 done, 1 failed, 2 usage or configuration, 3 done but incomplete.
 
 mod catalog;
+mod catalog_diff;
 mod demo;
 mod describe;
 mod doctor;

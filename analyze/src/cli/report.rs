@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// Folder for report.html, report.json and the CSV files
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Merge rows that tell of fewer clients than this; in published reports 10 is usual
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(i64).range(1..))]
+    min_clients: Option<i64>,
     #[command(flatten)]
     engine: EngineArgs,
 }
@@ -40,7 +43,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<Done> {
     let day = Day::new(&args.date, &args.timezone)?;
     let store = Store::open(&args.store)?;
-    let (report, files) = make(&store, &day, (&args.engine, &args.out))?;
+    let target = Target { folder: &args.out, clients_min: args.min_clients };
+    let (report, files) = make(&store, &day, (&args.engine, target))?;
     let mut out = io::stdout().lock();
     for file in files {
         writeln!(out, "{}", file.display())?;
@@ -49,17 +53,28 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Done> {
     if report.is_complete() { Ok(Done::Complete) } else { Ok(Done::Incomplete) }
 }
 
+/// Where a report goes, and how few clients a row may tell of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) folder: &'a Path,
+    pub(crate) clients_min: Option<i64>,
+}
+
 /// Gathers and writes a report; returns it and its files, the page first.
 pub(crate) fn make(
     store: &Store,
     day: &Day,
-    (engine, folder): (&EngineArgs, &Path),
+    (engine, target): (&EngineArgs, Target<'_>),
 ) -> anyhow::Result<(Report, Vec<PathBuf>)> {
     let catalog = engine.catalog()?;
     let report = block_on(async {
         let session = engine.session(store, Arc::clone(&catalog)).await?;
         Ok(Report::gather(&session, store, &catalog, day).await?)
     })?;
-    let files = write(&report, &catalog, folder)?;
+    let report = match target.clients_min {
+        Some(clients_min) => report.without_few(clients_min),
+        None => report,
+    };
+    let files = write(&report, &catalog, target.folder)?;
     Ok((report, files))
 }

@@ -216,6 +216,8 @@ pub struct ContestedRow {
     pub bytes_down: i64,
     /// Flows that began on the day.
     pub flows: i64,
+    /// Addresses of clients.
+    pub clients: i64,
 }
 
 /// One hour since the day began.

@@ -49,6 +49,22 @@ pub struct VendorShare {
     pub largest_possible_percent: f64,
 }
 
+impl VendorShare {
+    pub(crate) fn of(
+        name: String,
+        row: VendorRow,
+        (totals, completeness): (&Totals, &Completeness),
+    ) -> Self {
+        let volume = (row.bytes_up, row.contested_bytes_up);
+        Self {
+            name,
+            share_percent: percent(row.bytes_up, totals.bytes_up),
+            largest_possible_percent: largest_possible_percent(volume, totals, completeness),
+            row,
+        }
+    }
+}
+
 /// One day, answered.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
@@ -86,6 +102,9 @@ pub struct Report {
     pub coverage: Coverage,
     /// Both in words.
     pub capture: Telling,
+    /// Rows of fewer clients were merged; none where all are told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clients_min: Option<i64>,
     /// What the network cannot show.
     pub caveats: &'static [&'static str],
 }
@@ -111,15 +130,9 @@ impl Report {
         let coverage = Coverage::new(ask(session, &question!("coverage")).await?, gaps);
         let capture = Telling::of(&ledger, &coverage, day);
         let completeness = Completeness::of(&totals, &ledger, &coverage);
-        let share = |row: VendorRow| VendorShare {
-            name: catalog.vendor(&row.vendor).map_or(row.vendor.as_str(), |v| &v.name).to_owned(),
-            share_percent: percent(row.bytes_up, totals.bytes_up),
-            largest_possible_percent: largest_possible_percent(
-                (row.bytes_up, row.contested_bytes_up),
-                &totals,
-                &completeness,
-            ),
-            row,
+        let share = |row: VendorRow| {
+            let name = catalog.vendor(&row.vendor).map_or(row.vendor.as_str(), |v| &v.name);
+            VendorShare::of(name.to_owned(), row, (&totals, &completeness))
         };
         let vendors: Vec<VendorRow> = ask(session, &question!("vendors")).await?;
         let vendors: Vec<VendorShare> = vendors.into_iter().map(share).collect();
@@ -142,6 +155,7 @@ impl Report {
             ledger,
             coverage,
             capture,
+            clients_min: None,
             caveats: CAVEATS,
         })
     }
@@ -153,7 +167,7 @@ impl Report {
 }
 
 /// Vendors as they rank, then what stands apart, then the unattributed, which has a row even when there is none.
-fn in_reading_order(mut cells: Vec<CellRow>, vendors: &[VendorShare]) -> Vec<CellRow> {
+pub(crate) fn in_reading_order(mut cells: Vec<CellRow>, vendors: &[VendorShare]) -> Vec<CellRow> {
     if !cells.iter().any(|cell| cell.standing == "unattributed") {
         cells.push(CellRow {
             standing: "unattributed".to_owned(),

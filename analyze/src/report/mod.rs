@@ -8,6 +8,7 @@ mod chart;
 mod coverage;
 mod day;
 mod error;
+mod few;
 mod figures;
 mod files;
 mod gather;

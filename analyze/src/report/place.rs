@@ -8,6 +8,7 @@ pub fn name(place: &str) -> &str {
     match place {
         "anycast" => "Anycast",
         "none" => "No country",
+        "other" => "Other",
         code => country(code).unwrap_or(code),
     }
 }

@@ -187,7 +187,8 @@ fn evidence_range(cell: &CellRow) -> String {
 }
 
 pub(crate) fn vendor_name(catalog: &Catalog, key: &str) -> String {
-    catalog.vendor(key).map_or(key, |vendor| vendor.name.as_str()).to_owned()
+    let merged = if key == "other" { "Other" } else { key };
+    catalog.vendor(key).map_or(merged, |vendor| vendor.name.as_str()).to_owned()
 }
 
 /// The rungs from the strongest down, those without traffic too.
@@ -213,7 +214,9 @@ pub(crate) fn rungs(report: &Report) -> Vec<Line> {
         shown.class = key.to_lowercase();
         shown
     };
-    RUNGS.into_iter().map(rung).collect()
+    let merged = report.evidence.iter().any(|row| row.rung == "other");
+    let merged = merged.then_some(("other", "Rungs of few clients, merged"));
+    RUNGS.into_iter().chain(merged).map(rung).collect()
 }
 
 pub(crate) fn operators(report: &Report) -> Vec<Line> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::{Documentation, ScalarUDF, Signature, Volatility};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Date};
 use crate::udf::distinct::text_of_address;
 use crate::udf::function::{Function, TRAFFIC};
 
@@ -29,7 +29,9 @@ pub(crate) fn function(catalog: &Arc<Catalog>) -> ScalarUDF {
         catalog_id: catalog.snapshot().id.clone(),
         check: None,
         body: Box::new(move |columns| {
-            text_of_address(columns, |ip| catalog.network(ip).map(|network| network.organisation))
+            text_of_address(columns, |ip| {
+                catalog.network(ip, Date::LATEST).map(|network| network.organisation)
+            })
         }),
     }
     .into_udf()

@@ -8,7 +8,7 @@ use arrow::array::Int64Array;
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::{Documentation, ScalarUDF, Signature, Volatility};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Date};
 use crate::udf::distinct::{Distinct, text};
 use crate::udf::function::{Function, TRAFFIC};
 
@@ -31,7 +31,9 @@ pub(crate) fn function(catalog: &Arc<Catalog>) -> ScalarUDF {
         check: None,
         body: Box::new(move |columns| {
             let distinct = Distinct::of(text(columns, 0)?);
-            let number = |ip: IpAddr| catalog.network(ip).map(|network| i64::from(network.asn));
+            let number = |ip: IpAddr| {
+                catalog.network(ip, Date::LATEST).map(|network| i64::from(network.asn))
+            };
             let answers: Int64Array =
                 distinct.values.iter().map(|value| value.parse().ok().and_then(number)).collect();
             distinct.spread(&answers)

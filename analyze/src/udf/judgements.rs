@@ -50,6 +50,7 @@ impl Judgements<'_> {
             "server_country" => self.text(|j| j.server.country),
             "operator_country" => self.text(|j| j.server.operator_country),
             "vendor_country" => self.text(|j| j.vendor_country),
+            "vendor_parent" => self.text(|j| j.vendor_parent),
             "anycast" => self.flag(|j| j.server.anycast),
             "country_disputed" => self.flag(|j| j.server.country_disputed),
             "device_vendor" => self.text(|j| j.device.vendor),

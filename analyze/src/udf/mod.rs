@@ -8,6 +8,7 @@ use std::sync::Arc;
 use datafusion::logical_expr::ScalarUDF;
 
 use crate::catalog::Catalog;
+use crate::sightings::Sightings;
 
 mod as_org;
 mod asn;
@@ -23,12 +24,29 @@ mod oui_maker;
 mod registered_domain;
 mod vendor_of;
 
-/// All functions, by name, judging by `catalog`.
+pub(crate) use function::TRAFFIC;
+
+/// The function that judges a flow.
+pub const JUDGEMENT: &str = "attribute";
+/// The same, by a catalog that the session's is compared with.
+pub const JUDGEMENT_BEFORE: &str = "attribute_before";
+
+/// [`JUDGEMENT_BEFORE`], by `catalog`.
+pub fn before(catalog: &Arc<Catalog>, sightings: &Arc<Sightings>) -> ScalarUDF {
+    attribute::function(JUDGEMENT_BEFORE, (catalog, sightings))
+}
+
+/// All functions, by name, judging by `catalog` and each flow by itself.
 pub fn all(catalog: &Arc<Catalog>) -> Vec<ScalarUDF> {
+    over(catalog, &Arc::default())
+}
+
+/// The same, judging by what was seen around a flow as well.
+pub fn over(catalog: &Arc<Catalog>, sightings: &Arc<Sightings>) -> Vec<ScalarUDF> {
     vec![
         as_org::function(catalog),
         asn::function(catalog),
-        attribute::function(catalog),
+        attribute::function(JUDGEMENT, (catalog, sightings)),
         community_id::function(),
         country::function(catalog),
         ip_in::function(),

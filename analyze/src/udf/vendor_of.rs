@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::{Documentation, ScalarUDF, Signature, Volatility};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Date};
 use crate::udf::distinct::text_of_text;
 use crate::udf::function::{Function, TRAFFIC};
 
@@ -18,7 +18,7 @@ pub(crate) fn function(catalog: &Arc<Catalog>) -> ScalarUDF {
         returns: DataType::Utf8View,
         documentation: Documentation::builder(
             TRAFFIC,
-            "Key of the vendor a DNS name belongs to; null for names nobody owns and for hosts of a \
+            "Key of the vendor a DNS name belongs to at last; null for names nobody owns and for hosts of a \
              cloud that only carry a vendor's word.",
             "vendor_of(name)",
         )
@@ -30,7 +30,8 @@ pub(crate) fn function(catalog: &Arc<Catalog>) -> ScalarUDF {
         check: None,
         body: Box::new(move |columns| {
             text_of_text(columns, |name| {
-                catalog.domain(name).filter(|found| !found.weak).map(|found| found.vendor)
+                let found = catalog.domain(name, Date::LATEST).filter(|found| !found.weak);
+                found.map(|found| found.vendor)
             })
         }),
     }

@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use analyze::report::{Day, Report};
+use analyze::report::{CellRow, Day, Report};
 use schemas::Micros;
+use schemas::flow::FlowRow;
 use schemas::ledger::LedgerRow;
 
 use crate::fixture::{BEGIN, Fixture, catalog, flow};
@@ -15,7 +16,7 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
 /// An interval of lane 0 in which nothing came.
-fn row(from: i64, to: i64) -> LedgerRow {
+pub(crate) fn row(from: i64, to: i64) -> LedgerRow {
     LedgerRow {
         ts_start: Micros(from),
         ts_end: Micros(to),
@@ -170,6 +171,48 @@ fn bad_day() -> Vec<LedgerRow> {
         capture(),
     ]);
     rows
+}
+
+#[tokio::test]
+async fn a_row_that_tells_of_few_clients_is_merged() {
+    let client = |n: i64, to: &str, name: &str| {
+        let src_ip = crate::fixture::ip(&format!("10.0.2.{n}"));
+        crate::fixture::named(FlowRow { src_ip, ..flow(BEGIN + n, to) }, name)
+    };
+    let mut fixture = Fixture::new();
+    let mut rows: Vec<FlowRow> =
+        (0..12).map(|n| client(n, "203.69.138.10", "a.miui.com")).collect();
+    rows.extend((0..11).map(|n| client(n, "42.62.48.137", "b.miui.com")));
+    rows.extend((0..10).map(|n| client(n, "17.253.50.116", "www.apple.com")));
+    rows.push(client(1, "47.241.35.73", "c.miui.com"));
+    rows.push(client(2, "147.92.128.1", "line.me"));
+    fixture.publish(&rows);
+    let all = report(&fixture).await;
+    let k = report(&fixture).await.without_few(5);
+    let vendors = |report: &Report| -> Vec<(String, i64)> {
+        report.vendors.iter().map(|v| (v.row.vendor.clone(), v.row.bytes_up)).collect()
+    };
+    let cells = |report: &Report| -> Vec<(String, i64)> {
+        let cells = report.vendor_country.iter().filter(|cell| cell.flows > 0);
+        let name =
+            |cell: &CellRow| format!("{} {}", cell.vendor.as_deref().unwrap_or("-"), cell.place);
+        cells.map(|cell| (name(cell), cell.bytes_up)).collect()
+    };
+    assert_eq!(vendors(&all).len(), 3);
+    assert_eq!(vendors(&k), [("xiaomi".into(), 24_000), ("other".into(), 11_000)]);
+    assert_eq!(
+        cells(&k),
+        [
+            ("xiaomi TW".into(), 12_000),
+            ("xiaomi other".into(), 12_000),
+            ("other other".into(), 11_000)
+        ]
+    );
+    let sum = |rows: Vec<(String, i64)>| rows.iter().map(|(_, bytes)| bytes).sum::<i64>();
+    assert_eq!((sum(cells(&k)), sum(cells(&all))), (35_000, 35_000));
+    let told = serde_json::to_string(&k).unwrap();
+    assert!(!told.contains("line.me") && !told.contains("\"SG\""), "{told}");
+    assert_eq!(k.clients_min, Some(5));
 }
 
 async fn report(fixture: &Fixture) -> Report {

@@ -130,26 +130,31 @@ impl Fixture {
 
     /// Publishes one DNS question.
     pub(crate) fn publish_dns(&mut self, query: &str) {
+        self.publish_answer(BEGIN, query, "192.0.2.1");
+    }
+
+    /// Publishes an answer that somebody else was given, good for a minute.
+    pub(crate) fn publish_answer(&mut self, at: i64, query: &str, address: &str) {
         self.runs += 1;
         let mut publisher =
             Publisher::begin(&self.store(), "tap", &format!("run{}", self.runs)).unwrap();
         let mut batch = DnsBatch::default();
         batch.append(&DnsRow {
-            ts: Micros(BEGIN),
+            ts: Micros(at),
             client_ip: ip("10.0.0.7"),
             resolver_ip: ip("8.8.8.8"),
             query: query.into(),
             query_type: "A".into(),
             rcode: Some(0),
-            answers: vec!["192.0.2.1".into()],
-            answer_ttls: vec![60],
+            answers: vec!["edge.example".into(), address.into()],
+            answer_ttls: vec![3_600, 60],
             answer_ech: None,
             rtt_us: Some(900),
             sensor_id: "tap".into(),
             flow_id: 1,
         });
-        let mut file = publisher.stage(&dns::TABLE, Hour::of_micros(BEGIN)).unwrap();
-        file.append(&batch.finish().unwrap(), (BEGIN, BEGIN)).unwrap();
+        let mut file = publisher.stage(&dns::TABLE, Hour::of_micros(at)).unwrap();
+        file.append(&batch.finish().unwrap(), (at, at)).unwrap();
         publisher.seal(file).unwrap();
         publisher.commit(vec![], false).unwrap();
     }

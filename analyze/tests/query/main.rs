@@ -4,10 +4,16 @@
 mod attributed;
 #[cfg(test)]
 mod capture;
+#[cfg(test)]
+mod compared;
+#[cfg(test)]
+mod completeness;
 mod dataset;
 #[cfg(test)]
 mod fixture;
 mod functions;
 mod refused;
 mod script;
+#[cfg(test)]
+mod sightings;
 mod traps;

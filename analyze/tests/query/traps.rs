@@ -1,6 +1,7 @@
 //! The ways in which traffic misleads, each with the judgement it must get under the shipped catalog.
 
 use analyze::attribution::{Evidence, Facts, Judgement, attribute};
+use analyze::catalog::Date;
 
 use crate::fixture::catalog;
 
@@ -10,6 +11,7 @@ const RENTED_CN: &str = "115.200.201.230";
 const ALIBABA_SG: &str = "47.241.35.73";
 const LINE_OWN: &str = "147.92.128.1";
 const NAVER_OWN: &str = "223.130.195.95";
+const CLOUDFLARE: &str = "104.16.1.1";
 const APPLE_OWN: &str = "17.253.50.116";
 
 fn named(server_ip: &'static str, name: &'static str) -> Facts<'static> {
@@ -194,4 +196,56 @@ fn devices() {
     assert_eq!(device(random, None), (None, None));
     assert_eq!(device(Some("00:00:5e:00:01:0a"), None), (None, None));
     assert_eq!(device(Some("no mac"), Some("Line/12")), (None, None));
+}
+
+#[test]
+fn an_encrypted_hello_hides_a_name_only_behind_a_front() {
+    let catalog = catalog();
+    let offered = |mut facts: Facts<'static>, advertised| {
+        facts.ech_offered = Some(true);
+        facts.ech_advertised = advertised;
+        let judged = attribute(&catalog, &facts);
+        (judged.ech, row(&judged))
+    };
+    let front = named(CLOUDFLARE, "cloudflare-ech.com");
+    let resolved_front = with_dns(front.clone(), &["api.account.xiaomi.com"]);
+    let genuine = named(AKAMAI_TW, "a.miui.com");
+    for (trap, (facts, advertised), expected) in [
+        ("T03", (resolved_front, true), ("real", "xiaomi E3 - anycast")),
+        ("T03 no DNS", (front.clone(), false), ("real", "- E0 - anycast")),
+        ("T03b GREASE", (genuine.clone(), false), ("grease", "xiaomi E4 TW")),
+        ("T03b nobody's", (named(AKAMAI_TW, "x.example"), false), ("grease", "- E0 TW")),
+        ("a key was there", (genuine, true), ("unknown", "xiaomi E4 TW")),
+        ("no name", (resolved(AKAMAI_TW, &[]), false), ("unknown", "- E0 TW")),
+    ] {
+        let (ech, judged) = offered(facts, advertised);
+        assert_eq!((ech, judged.as_str()), expected, "{trap}");
+    }
+    let plain = attribute(&catalog, &front);
+    assert_eq!((plain.ech, row(&plain).as_str()), ("none", "cloudflare E4 - anycast"));
+}
+
+#[test]
+fn a_flow_is_judged_as_of_its_day() {
+    let catalog = catalog();
+    let line = |day: &str| {
+        let at = catalog.period_of(Date::parse(day).unwrap());
+        let facts = Facts { at, ..named(LINE_OWN, "gd2.line.naver.jp") };
+        let judged = attribute(&catalog, &facts);
+        (judged.service_vendor, judged.vendor_country, judged.vendor_parent)
+    };
+    assert_eq!(line("2014-09-22"), (Some("line"), Some("JP"), Some("Naver Corp")));
+    assert_eq!(line("2022-01-01"), (Some("line"), Some("JP"), Some("Z Holdings")));
+    assert_eq!(line("2023-10-01"), (Some("line"), Some("JP"), Some("LY Corporation")));
+}
+
+#[test]
+fn a_vendors_word_in_a_clouds_host_name_names_nobody() {
+    let weak = "naver.com.akadns.net";
+    check(&[
+        ("weak name", named(AKAMAI_TW, weak), "- E0 TW"),
+        ("weak answer", resolved(AKAMAI_TW, &[weak]), "- E0 TW"),
+        ("a weak answer spoils", resolved(AKAMAI_TW, &["www.naver.com", weak]), "- E0 TW"),
+        ("the address still counts", named(LINE_OWN, "bucket.s3.amazonaws.com"), "line E1 JP"),
+    ]);
 }

@@ -221,7 +221,7 @@ fn hellos_of(path: &Path, found: &mut BTreeSet<Vec<u8>>) {
         for frame in blocks.iter().flat_map(Block::frames) {
             let Ok(decoded) = Decoder::default().decode(&frame) else { continue };
             let (at, key) = (usize::from(decoded.observation.payload_at), decoded.observation.key);
-            let end = at + decoded.observation.payload_bytes as usize;
+            let end = at + decoded.observation.payload_bytes() as usize;
             let Some(payload) = frame.bytes.get(at..end).filter(|_| key.ip_proto == 6) else {
                 continue;
             };
