@@ -16,6 +16,7 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
 /// An interval of lane 0 in which nothing came.
+#[expect(clippy::too_many_lines, reason = "one line for each column")]
 pub(crate) fn row(from: i64, to: i64) -> LedgerRow {
     LedgerRow {
         ts_start: Micros(from),
