@@ -17,6 +17,8 @@ use crate::catalog::Catalog;
 
 const NAMES: &str = include_str!("../sql/sightings/names.sql");
 const CLIENTS: &str = include_str!("../sql/sightings/clients.sql");
+const LEASES: &str = include_str!("../sql/sightings/leases.sql");
+const ENCRYPTED: &str = include_str!("../sql/sightings/encrypted.sql");
 const OLDEST: &str =
     "SELECT min(flow_first_seen) FROM flows WHERE flow_end >= $from AND flow_end <= $to";
 
@@ -82,6 +84,16 @@ async fn gather(context: &SessionContext, catalog: &Catalog, times: Times) -> Re
         note_clients(&mut witnesses, &batch)?;
         bounded(&witnesses)?;
     }
+    let mut leases = ask(context, LEASES, around).await?;
+    while let Some(batch) = leases.next().await.transpose()? {
+        note_leases(&mut witnesses, &batch)?;
+        bounded(&witnesses)?;
+    }
+    let mut encrypted = ask(context, ENCRYPTED, around).await?;
+    while let Some(batch) = encrypted.next().await.transpose()? {
+        text(&batch, "name")?.iter().flatten().for_each(|name| witnesses.note_encrypted(name));
+        bounded(&witnesses)?;
+    }
     witnesses.finish();
     Ok(witnesses)
 }
@@ -133,6 +145,20 @@ fn note_clients(witnesses: &mut Witnesses, batch: &RecordBatch) -> Result<()> {
         } else {
             witnesses.note_router(client.value(row), times);
         }
+    }
+    Ok(())
+}
+
+fn note_leases(witnesses: &mut Witnesses, batch: &RecordBatch) -> Result<()> {
+    let [client, host_name, vendor_class] =
+        [text(batch, "client")?, text(batch, "host_name")?, text(batch, "vendor_class")?];
+    let (first, last) = (number(batch, "first")?, number(batch, "last")?);
+    for row in 0..batch.num_rows() {
+        let said =
+            |column: &StringViewArray| column.is_valid(row).then(|| column.value(row).to_owned());
+        let (host_name, vendor_class) = (said(&host_name), said(&vendor_class));
+        let said = (host_name.as_deref(), vendor_class.as_deref());
+        witnesses.note_lease(client.value(row), said, (first.value(row), last.value(row)));
     }
     Ok(())
 }

@@ -3,9 +3,10 @@
 
 use std::net::IpAddr;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::attribution::device::{Behind, user_agent_vendor};
+use crate::attribution::dhcp::dhcp_maker;
 use crate::catalog::{Catalog, Date, NetworkKind};
 
 /// How far from a flow's first packet a sighting still counts, either way.
@@ -94,6 +95,9 @@ pub struct Witnesses {
     positions: HashMap<(String, String), u32>,
     servers: HashMap<String, Vec<Sighting<Whose>>>,
     clients: HashMap<String, Vec<Sighting<Trait>>>,
+    /// By what a device told a DHCP server; nobody where that says too little.
+    leases: HashMap<String, Vec<Sighting<&'static str>>>,
+    encrypted: HashSet<String>,
 }
 
 impl Witnesses {
@@ -136,6 +140,24 @@ impl Witnesses {
         self.note_client(client, Trait::Router, (first, last));
     }
 
+    /// Notes what the device at a MAC or an IP address told a DHCP server.
+    pub fn note_lease(
+        &mut self,
+        client: &str,
+        (host_name, vendor_class): (Option<&str>, Option<&str>),
+        (first, last): (i64, i64),
+    ) {
+        if let Some(said) = dhcp_maker(host_name, vendor_class) {
+            let sighting = Sighting { said, first, last, until: last };
+            sighting.join(self.leases.entry_ref(client).or_default(), 2 * WINDOW_US);
+        }
+    }
+
+    /// Notes a name whose records offered to encrypt the client hello.
+    pub fn note_encrypted(&mut self, name: &str) {
+        self.encrypted.insert(name.to_owned());
+    }
+
     fn note_client(&mut self, client: &str, said: Trait, (first, last): (i64, i64)) {
         let sighting = Sighting { said, first, last, until: last };
         sighting.join(self.clients.entry_ref(client).or_default(), 2 * WINDOW_US);
@@ -153,7 +175,7 @@ impl Witnesses {
 
     /// How many addresses are remembered.
     pub fn len(&self) -> usize {
-        self.servers.len() + self.clients.len()
+        self.servers.len() + self.clients.len() + self.leases.len() + self.encrypted.len()
     }
 
     /// Whether nothing is remembered.
@@ -193,6 +215,19 @@ impl Witnesses {
             }
         }
         if several { Behind::Several } else { Behind::One }
+    }
+
+    /// The maker of the device at a MAC or an IP address by what it told a DHCP server within a day of `at`; nobody where that names two.
+    pub fn leased(&self, client: &str, at: i64) -> Option<&'static str> {
+        let mut makers =
+            self.leases.get(client)?.iter().filter(|seen| seen.is_near(at)).map(|seen| seen.said);
+        let maker = makers.next()?;
+        makers.all(|other| other == maker).then_some(maker)
+    }
+
+    /// Whether the records of a name offered to encrypt the client hello.
+    pub fn is_encrypted(&self, name: &str) -> bool {
+        self.encrypted.contains(name)
     }
 
     fn owner(&mut self, vendor: &str, rule_id: String) -> u32 {
@@ -294,6 +329,22 @@ mod tests {
         witnesses.note_name(catalog(), &Named { address: "10.0.0.80", ..shared });
         witnesses.note_name(catalog(), &Named { address: "no address", ..shared });
         assert!(witnesses.is_empty());
+    }
+
+    #[test]
+    fn a_lease_tells_the_maker_near_its_time() {
+        let day = 100 * WINDOW_US;
+        let mut witnesses = Witnesses::default();
+        let redmi = (Some("Redmi-Note"), None);
+        witnesses.note_lease("mac", redmi, (day, day));
+        witnesses.note_lease("two", redmi, (day, day));
+        witnesses.note_lease("two", (Some("Galaxy-S5"), None), (day + HOUR, day + HOUR));
+        witnesses.note_lease("any", (Some("printer"), Some("MSFT 5.0")), (day, day));
+        assert_eq!(witnesses.leased("mac", day + HOUR), Some("xiaomi"));
+        assert_eq!(witnesses.leased("mac", day + WINDOW_US + 1), None, "too far");
+        assert_eq!(witnesses.leased("two", day), None, "the address went on to another");
+        assert_eq!(witnesses.leased("two", day - WINDOW_US), Some("xiaomi"));
+        assert_eq!(witnesses.leased("any", day), None);
     }
 
     #[test]

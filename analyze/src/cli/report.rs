@@ -10,6 +10,9 @@ use crate::cli::engine::{EngineArgs, block_on};
 use crate::cli::exit::{Done, note};
 use crate::report::{Day, Report, write};
 
+/// Who hides addresses does not want rows that tell of few people either.
+const CLIENTS_MIN_HIDDEN: i64 = 10;
+
 /// Which day, of what, to where.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -33,7 +36,7 @@ pub(crate) struct Args {
     /// Folder for report.html, report.json and the CSV files
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Merge rows that tell of fewer clients than this; in published reports 10 is usual
+    /// Merge rows that tell of fewer clients than this [default: 10 where addresses of people were hidden, else none]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(i64).range(1..))]
     min_clients: Option<i64>,
     #[command(flatten)]
@@ -71,7 +74,8 @@ pub(crate) fn make(
         let session = engine.session(store, Arc::clone(&catalog)).await?;
         Ok(Report::gather(&session, store, &catalog, day).await?)
     })?;
-    let report = match target.clients_min {
+    let hidden = store.entries()?.iter().any(|entry| entry.privacy.is_some());
+    let report = match target.clients_min.or(hidden.then_some(CLIENTS_MIN_HIDDEN)) {
         Some(clients_min) => report.without_few(clients_min),
         None => report,
     };

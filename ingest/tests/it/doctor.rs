@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use ingest::config::{LiveArgs, SourceKind};
 use ingest::doctor::{Check, Report, Verdict, examine};
@@ -88,7 +89,12 @@ fn what_it_says_to_type_mends_it() {
     assert!(!yard.examine(&ring, "va").is_usable());
     yard.types("ip link set va up");
     yard.types("ip link set vb down");
-    assert_eq!(yard.check(&ring, "link").verdict, Verdict::Warn);
+    // The other end hears of it a moment later.
+    let until = Instant::now() + Duration::from_secs(5);
+    while yard.check(&ring, "link").verdict != Verdict::Warn {
+        assert!(Instant::now() < until, "{:?}", yard.check(&ring, "link"));
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]

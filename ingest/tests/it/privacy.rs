@@ -385,6 +385,7 @@ fn files_and_manifest_say_what_was_done() {
             let done = match file.table.as_str() {
                 "flows" => text.contains(&format!("\"src_ip\":\"{technique}")),
                 "dns" => text.contains(&format!("\"client_ip\":\"{technique}")),
+                "devices" => text.contains(&format!("\"ip\":\"{technique}")),
                 _ => !text.contains("techniques"),
             };
             assert!(done && !text.contains("packets"), "{}: {text}", file.table);
