@@ -221,14 +221,23 @@ pub fn attribute<'c>(catalog: &'c Catalog, facts: &Facts<'_>) -> Judgement<'c> {
     };
     let resolved = resolved(candidates);
     let witnessed = server.witnessed(catalog, facts);
+    let on_certificate = facts.server_name_source == Some("tls_cert");
     match said {
+        // What this client was told is nearer to the flow than what the server says of itself.
+        Named::Somebody(certified) if on_certificate && resolved.is_some() => {
+            if let Some(claim) = resolved {
+                judgement.evidence = Evidence::E3;
+                judgement
+                    .contest(&claim, [(Evidence::E2, &Some(certified)), (Evidence::E1, &owner)]);
+                judgement.settle(catalog, claim, facts.at);
+            }
+        }
         Named::Somebody(claim) => {
             let agrees = |other: &Claim<'_>| other.vendor == claim.vendor;
             let by_owner = owner.as_ref().is_some_and(agrees);
             // Names on flows are no second witness of each other: who forges one forges many.
             let told_others = facts.witness.is_some_and(|witness| witness.by_dns);
             let by_others = told_others && witnessed.as_ref().is_some_and(agrees);
-            let on_certificate = facts.server_name_source == Some("tls_cert");
             judgement.evidence = match (on_certificate, by_dns || by_owner || by_others) {
                 (true, _) => Evidence::E2,
                 (false, false) => Evidence::E4,
@@ -315,6 +324,8 @@ fn named<'c>(catalog: &'c Catalog, facts: &Facts<'_>) -> Named<'c> {
     match owner_of(catalog, name, facts.at) {
         Some(claim) if is_front(name) => Named::Front(claim),
         Some(claim) => Named::Somebody(claim),
+        // A certificate is not what the client asked for: a stranger's says no more than none.
+        None if facts.server_name_source == Some("tls_cert") => Named::Silent,
         None => Named::Nobody,
     }
 }

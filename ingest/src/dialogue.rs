@@ -112,7 +112,8 @@ impl Dialogue {
     }
 
     fn ask(&mut self, question: Question, seen: &Seen, clock: i64, rows: &mut Vec<DnsRow>) {
-        while self.waiting.len() >= WAITING_MAX {
+        // What was answered stands in the order until its time has come: that is bounded too.
+        while self.waiting.len() >= WAITING_MAX || self.order.len() >= 2 * WAITING_MAX {
             let Some((since, oldest)) = self.order.pop_front() else { break };
             self.evictions += u64::from(self.give_up(since, &oldest, rows));
         }

@@ -109,6 +109,13 @@ impl<S> Handshakes<S> {
         }
     }
 
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.held.clear();
+        self.by_age.clear();
+        self.octets = 0;
+    }
+
     fn drop_oldest(&mut self) {
         if let Some((_, whose)) = self.by_age.pop_first()
             && let Some(held) = self.held.remove(&whose)

@@ -34,7 +34,7 @@ pub(crate) struct Hearing {
 impl Hearing {
     /// Nothing heard yet.
     pub(crate) fn new(sensor: Arc<str>, decoder: Decoder) -> Self {
-        Self { inquiry: Inquiry::new(sensor, decoder), quics: Quics::default() }
+        Self { inquiry: Inquiry::new(sensor, decoder), quics: Quics::new() }
     }
 
     /// Listens to a payload.
@@ -76,7 +76,7 @@ impl Hearing {
         } else if key.ip_proto == protocol::UDP
             && names::quic::looks_like(payload)
             && entry.wants_names(from)
-            && let Some(hello) = self.quics.hear((key, entry.born_ns), payload, *clock)
+            && let Some(hello) = self.quics.hear(entry, payload, *clock)
         {
             entry.learn(Hint::Quic(hello), room);
         }

@@ -209,6 +209,7 @@ impl<O: Outbox> Lane<O> {
         self.count_released();
         self.hearing.flush(self.clock, &mut self.desk.draft);
         self.table.flush(&mut self.desk);
+        self.desk.handshakes.clear();
     }
 
     fn frame(&mut self, at: &FrameRef, block: &Block) {

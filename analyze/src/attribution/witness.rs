@@ -115,8 +115,11 @@ impl Witnesses {
         }
         // A name that its address speaks against is no support for others; it leaves the address in doubt.
         let believed = found.filter(|found| {
-            let own = network.kind == NetworkKind::Own && network.vendor == Some(found.vendor);
-            let fits = own || !catalog.name_owner_addresses_known(found.vendor, at);
+            // A name on a flow in another vendor's own network may be forged, an answer of the DNS less so.
+            let fits = match network.kind {
+                NetworkKind::Own => network.vendor == Some(found.vendor),
+                _ => !catalog.name_owner_addresses_known(found.vendor, at),
+            };
             !found.weak && (named.by_dns || fits)
         });
         let said = believed.map_or(Whose::Stranger, |found| {

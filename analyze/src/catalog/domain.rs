@@ -7,7 +7,7 @@ use crate::catalog::date::Date;
 use crate::catalog::rules::DomainRule;
 
 /// No name of the DNS is longer in its text form; what is longer names nobody.
-const NAME_BYTES_MAX: usize = 255;
+const NAME_BYTES_MAX: usize = 253;
 
 /// Whose name it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -111,8 +111,13 @@ impl Cell for CellRow {
 impl Cell for RungRow {
     absorb!(bytes_up bytes_down flows);
 
+    /// The unattributed and what stands apart are told elsewhere.
     fn group(&self) -> String {
-        String::new()
+        if ["E0", "mismatch"].contains(&self.rung.as_str()) {
+            self.rung.clone()
+        } else {
+            String::new()
+        }
     }
 
     fn blur(&mut self) {
@@ -123,8 +128,9 @@ impl Cell for RungRow {
 impl Cell for DirectionRow {
     absorb!(flows records packets bytes_up bytes_down);
 
+    /// The whole is that of all but the internal.
     fn group(&self) -> String {
-        String::new()
+        if self.direction == "internal" { self.direction.clone() } else { String::new() }
     }
 
     fn blur(&mut self) {
@@ -240,7 +246,7 @@ impl Report {
         self.contested = merge(take(&mut self.contested), clients_min);
         self.directions = merge(take(&mut self.directions), clients_min);
         self.capture.notes.push(format!(
-            "Rows of fewer than {clients_min} clients are merged with the next smallest as \"other\"."
+            "Rows of fewer than {clients_min} clients are merged with the next smallest as \"other\"; hours, totals and the contested part of a vendor are told in full."
         ));
         self.clients_min = Some(clients_min);
         self

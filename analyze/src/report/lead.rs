@@ -1,5 +1,6 @@
 //! The answer in sentences, for readers who stop after the first paragraph.
 
+use crate::report::few::OTHER;
 use crate::report::gather::Report;
 use crate::report::numbers::{grouped, octets, percentage};
 use crate::report::place;
@@ -79,9 +80,9 @@ fn loss(report: &Report) -> String {
 }
 
 fn vendor_sentence(report: &Report) -> Option<String> {
-    let (first, others) = report.vendors.split_first()?;
-    let followers: Vec<String> = others
-        .iter()
+    let mut vendors = report.vendors.iter().filter(|vendor| vendor.row.vendor != OTHER);
+    let first = vendors.next()?;
+    let followers: Vec<String> = vendors
         .take(2)
         .map(|vendor| format!("{} ({})", vendor.name, percentage(vendor.share_percent)))
         .collect();
@@ -103,7 +104,8 @@ fn vendor_sentence(report: &Report) -> Option<String> {
 
 fn country_sentence(report: &Report) -> Option<String> {
     let places = places_by_volume(report);
-    let (place, bytes) = places.iter().find(|(place, _)| place != "anycast" && place != "none")?;
+    let (place, bytes) =
+        places.iter().find(|(place, _)| !["anycast", "none", OTHER].contains(&place.as_str()))?;
     Some(format!(
         "By the location of the servers it went to {}, most of it to {}: {} ({}).",
         counted(report.totals.countries, "country", "countries"),

@@ -128,6 +128,8 @@ impl<'a> Columns<'a> {
         let behind = |client| witnesses.behind(client, first_us);
         let leased = |client| witnesses.leased(client, first_us);
         let server_name = at(self.server_name, row);
+        let dns_names = self.names(row)?;
+        let mut asked = server_name.into_iter().chain(dns_names.iter().copied());
         let facts = Facts {
             at: catalog.period_of(Date::of_micros(first_us)),
             inbound,
@@ -135,13 +137,14 @@ impl<'a> Columns<'a> {
             client_mac,
             client_eui64: client_ip.and_then(eui64),
             behind: client_mac.or(client_ip).map_or(Behind::One, behind),
-            dhcp_maker: client_mac.and_then(leased).or_else(|| client_ip.and_then(leased)),
+            // An address goes from one device to the next: it counts where there is no MAC address only.
+            dhcp_maker: client_mac.or(client_ip).and_then(leased),
             server_name,
             server_name_source: at(self.server_name_source, row),
-            dns_names: self.names(row)?,
             user_agent: at(self.user_agent, row),
             ech_offered: self.ech_offered.is_valid(row).then(|| self.ech_offered.value(row)),
-            ech_advertised: server_name.is_some_and(|name| witnesses.is_encrypted(name)),
+            ech_advertised: asked.any(|name| witnesses.is_encrypted(name)),
+            dns_names,
             witness: server_ip.and_then(|address| witnesses.of_server(address, first_us)),
         };
         Ok(facts.of_the_judged_ends())

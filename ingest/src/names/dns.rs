@@ -53,10 +53,13 @@ pub fn message(payload: &[u8]) -> Option<DnsMessage> {
 }
 
 fn skip_questions(payload: &[u8], mut at: usize, count: u16) -> Option<usize> {
+    if count > QUESTIONS_MAX {
+        return None;
+    }
     for _ in 0..count {
         at = name(payload, at)?.1 + 4;
     }
-    (count <= QUESTIONS_MAX).then_some(at)
+    Some(at)
 }
 
 /// What the records of an answer section say.

@@ -23,6 +23,8 @@ mod extension {
 const RECORD_HANDSHAKE: u8 = 22;
 /// Longest record, with what a cipher may add (RFC 5246 section 6.2.3).
 const RECORD_MAX: usize = (1 << 14) + 2048;
+/// Extensions that are read: browsers send some twenty.
+const EXTENSIONS_MAX: usize = 128;
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 const CERTIFICATE: u8 = 11;
@@ -145,7 +147,9 @@ pub(crate) fn handshake_hello(message: &[u8]) -> Option<ClientHello> {
     let mut hello = ClientHello::default();
     // No extensions at all is allowed before TLS 1.3.
     if message.u16().is_some() {
-        while let (Some(kind), Some(body)) = (message.u16(), message.vector16()) {
+        while offer.extensions.len() < EXTENSIONS_MAX
+            && let (Some(kind), Some(body)) = (message.u16(), message.vector16())
+        {
             // Twice is not allowed; what stood first counts, as it does where a hello comes in pieces.
             if !offer.extensions.contains(&kind) {
                 read_extension(kind, body, (&mut hello, &mut offer));

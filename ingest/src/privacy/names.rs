@@ -93,7 +93,12 @@ impl Veil {
             let starts = word.match_indices([':', '-']).map(|(at, _)| at + 1);
             let found = std::iter::once(0).chain(starts).find_map(|start| {
                 let (before, word) = word.split_at_checked(start)?;
-                Some(before.to_owned() + &self.v6_word(word)?)
+                // Another word may follow, too.
+                let bare = word.trim_end_matches([':', '-']);
+                let hidden = self.v6_word(word).or_else(|| {
+                    Some(self.v6_word(bare)? + word.get(bare.len()..).unwrap_or_default())
+                });
+                Some(before.to_owned() + &hidden?)
             });
             is_changed |= found.is_some();
             changed.push_str(found.as_deref().unwrap_or(word));
@@ -109,6 +114,10 @@ impl Veil {
                 return None;
             };
             return Some(format!("{:032x}", hidden.to_bits()));
+        }
+        // No IPv6 address is longer, or has more signs.
+        if word.len() > 39 || word.matches([':', '-']).count() > 8 {
+            return None;
         }
         let has_dashes = !word.contains(':');
         let address: Ipv6Addr = word.replace('-', ":").parse().ok()?;
@@ -179,8 +188,12 @@ fn local(name: &str) -> Option<&str> {
     let domain = LOCAL.iter().find(|domain| {
         name.strip_suffix(**domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     })?;
-    let service = if name.starts_with('_') { Some(0) } else { name.find("._").map(|dot| dot + 1) };
-    name.get(service.unwrap_or(name.len() - domain.len())..)
+    // Only the labels of a service that stand directly before the domain: what stands before them may be a host's name.
+    let before = name.get(..name.len() - domain.len())?.trim_end_matches('.');
+    let is_service = |label: &&str| label.starts_with('_');
+    let service: usize =
+        before.rsplit('.').take_while(is_service).map(|label| label.len() + 1).sum();
+    name.get(name.len() - domain.len() - service..)
 }
 
 /// Where a text has numbers of octets.

@@ -207,6 +207,19 @@ pub(crate) fn spooled(store: &Path) -> Vec<PathBuf> {
     folder.map(|found| found.unwrap().path()).collect()
 }
 
+/// Starts again until what was left in the spool is published: a probe that is told to stop does not wait for a machine that is too busy.
+pub(crate) fn publish_rest(wire: &Wire, store: &Path) {
+    for _ in 0..10 {
+        if spooled(store).is_empty() {
+            return;
+        }
+        let probe = Probe::start(wire, store, "");
+        thread::sleep(Duration::from_secs(1));
+        probe.stop(Signal::SIGTERM);
+    }
+    panic!("left in the spool: {:?}", spooled(store));
+}
+
 /// Frames of numbered flows, some packets each, one flow after the other at a steady rate: host and port of a flow's source are its number.
 pub(crate) struct Stream {
     sender: Sender,
