@@ -17,17 +17,7 @@ WITH evidence AS (
         sum(CASE direction WHEN 'inbound' THEN dst_bytes ELSE src_bytes END) AS bytes_up,
         sum(CASE direction WHEN 'inbound' THEN src_bytes ELSE dst_bytes END) AS bytes_down
     FROM flows
-    GROUP BY
-        CASE direction WHEN 'inbound' THEN direction ELSE 'outbound' END,
-        CASE direction WHEN 'inbound' THEN src_ip ELSE dst_ip END,
-        server_name,
-        server_name_source,
-        dns_names,
-        ech_offered,
-        CASE
-            WHEN server_name IS NULL AND coalesce(cardinality(dns_names), 0) = 0 THEN flow_first_seen
-            ELSE date_trunc('day', flow_first_seen)
-        END
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
 ),
 
 judged AS (

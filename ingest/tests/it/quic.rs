@@ -11,15 +11,6 @@ use crate::lab::{Lab, assert_closed, flows_of, skip};
 
 const SEED: u64 = 9_000;
 const COUNT: u32 = 500;
-const VERSIONS: [QuicVersion; 7] = [
-    QuicVersion::V1,
-    QuicVersion::V2,
-    QuicVersion::Draft29,
-    QuicVersion::Draft27,
-    QuicVersion::Draft22,
-    QuicVersion::Q046,
-    QuicVersion::Q043,
-];
 
 /// Names by client and its port.
 type Names = BTreeMap<String, String>;
@@ -40,7 +31,7 @@ fn planned(plan: &Plan) -> Names {
 #[test]
 fn every_handshake_gives_its_name() {
     let lab = Lab::new();
-    for (version, is_wild) in VERSIONS.into_iter().flat_map(|v| [(v, false), (v, true)]) {
+    for (version, is_wild) in QuicVersion::ALL.into_iter().flat_map(|v| [(v, false), (v, true)]) {
         let plan = Plan::quic(SEED, version, COUNT, is_wild);
         assert_eq!(plan.truth().len(), COUNT as usize);
         let path = written(&lab, &plan);
@@ -95,7 +86,7 @@ fn tshark_reads_what_was_planned() {
         return skip("tshark_reads_what_was_planned", "tshark is wanted");
     }
     let lab = Lab::new();
-    for version in VERSIONS {
+    for version in QuicVersion::ALL {
         let plan = Plan::quic(SEED, version, COUNT, false);
         let is_tls = !matches!(version, QuicVersion::Q046 | QuicVersion::Q043);
         let field = if is_tls { "tls.handshake.extensions_server_name" } else { "gquic.tag.sni" };

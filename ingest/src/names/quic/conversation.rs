@@ -346,20 +346,10 @@ mod tests {
         clear(version, SERVER_ID, &frames(pieces, stream), &mut Rng::of(1, "clear", "test"))
     }
 
-    const VERSIONS: [QuicVersion; 7] = [
-        QuicVersion::V1,
-        QuicVersion::V2,
-        QuicVersion::Draft29,
-        QuicVersion::Draft27,
-        QuicVersion::Draft22,
-        QuicVersion::Q046,
-        QuicVersion::Q043,
-    ];
-
     proptest! {
         #[test]
         fn any_cut_order_and_repetition_gives_the_same_name(
-            version in prop::sample::select(&VERSIONS[..]),
+            version in prop::sample::select(&QuicVersion::ALL[..]),
             cuts in prop::collection::vec(any::<Index>(), 0..10),
             order in any::<u64>(),
             split in 1..7_usize,
@@ -392,7 +382,7 @@ mod tests {
 
         #[test]
         fn hostile_octets_are_survived(
-            version in prop::sample::select(&VERSIONS[..]),
+            version in prop::sample::select(&QuicVersion::ALL[..]),
             frames in prop::collection::vec(any::<u8>(), 0..200),
             damage in prop::collection::vec((any::<Index>(), any::<u8>()), 0..4),
             cut in any::<Index>(),

@@ -29,6 +29,10 @@ pub enum QuicVersion {
 }
 
 impl QuicVersion {
+    /// All there are.
+    pub const ALL: [Self; 7] =
+        [Self::V1, Self::V2, Self::Draft29, Self::Draft27, Self::Draft22, Self::Q046, Self::Q043];
+
     /// The number on the wire.
     pub(crate) fn number(self) -> u32 {
         match self {

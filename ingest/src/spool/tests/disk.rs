@@ -34,6 +34,16 @@ fn feed(probe: &mut Probe, seconds: i64, rows: i64) -> Duration {
     slowest
 }
 
+/// Both disk threads' steps until nothing waits.
+fn drain(probe: &mut Probe) {
+    let mut steps = 0;
+    while probe.keep() != Step::Idle {
+        probe.press();
+        steps += 1;
+        assert!(steps < 200, "stuck for good");
+    }
+}
+
 #[test]
 fn a_full_disk_stops_nothing_and_is_used_again() {
     let dir = tempfile::tempdir().unwrap();
@@ -99,12 +109,7 @@ fn a_spool_that_fills_its_own_disk_lets_the_oldest_go() {
     let published = probe.metrics.disk.rows_published.get();
     assert!(published > 30_000, "only {published} rows found room");
     disk.grow("64m");
-    let mut steps = 0;
-    while probe.keep() != Step::Idle {
-        probe.press();
-        steps += 1;
-        assert!(steps < 200, "stuck for good");
-    }
+    drain(&mut probe);
     let given = probe.given;
     let (kept, pressed) = probe.close();
     assert_eq!((kept.error, pressed.left), (None, 0));
@@ -168,12 +173,7 @@ fn a_spool_too_small_for_all_that_waits_takes_it_piece_by_piece() {
         probe.rows(probe.given, 8_000);
         probe.cut(false);
     }
-    let mut steps = 0;
-    while probe.keep() != Step::Idle {
-        probe.press();
-        steps += 1;
-        assert!(steps < 200, "stuck for good");
-    }
+    drain(&mut probe);
     let given = probe.given;
     let (kept, _) = probe.close();
     assert_eq!(kept.error, None);
