@@ -67,7 +67,7 @@ fn decoding(c: &mut Criterion) {
 struct Nobody;
 
 impl Export for Nobody {
-    fn export(&mut self, entry: &mut Entry, _: Reason) {
+    fn export(&mut self, entry: &mut Entry<'_>, _: Reason) {
         black_box(entry.packets());
     }
 }
@@ -107,6 +107,7 @@ fn filled(flows: u32) -> FlowTable {
         table.observe(
             &observation,
             Arrival { hash, clock: 1, place: None, sequence: None, tunnel_octets: 0 },
+            || None,
             &mut Nobody,
         );
     }
@@ -153,14 +154,15 @@ fn count(table: &mut FlowTable, packets: &[Observation]) {
         [Arrival { hash: 0, clock: 2, place: None, sequence: None, tunnel_octets: 0 }; GROUP];
     for (arrival, packet) in arrivals.iter_mut().zip(packets) {
         arrival.hash = table.hash(&packet.key);
+        table.expect(arrival.hash);
     }
     if packets.len() > 1 {
         for (arrival, packet) in arrivals.iter_mut().zip(packets) {
-            arrival.place = table.find(&packet.key, arrival.hash);
+            arrival.place = table.approach(arrival.hash);
         }
     }
     for (arrival, packet) in arrivals.iter().zip(packets) {
-        black_box(table.observe(packet, *arrival, &mut Nobody).is_new);
+        black_box(table.observe(packet, *arrival, || None, &mut Nobody).is_new);
     }
 }
 

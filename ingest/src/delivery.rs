@@ -61,9 +61,9 @@ pub(crate) struct Desk<O> {
 }
 
 impl<O: Outbox> Export for Desk<O> {
-    fn export(&mut self, entry: &mut Entry, reason: Reason) {
+    fn export(&mut self, entry: &mut Entry<'_>, reason: Reason) {
         if reason != Reason::Active {
-            for end in entry.heard.held() {
+            for end in entry.heard().held() {
                 self.handshakes.forget(&Whose::of(entry, end));
             }
         }

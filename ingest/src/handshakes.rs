@@ -25,8 +25,8 @@ pub(crate) struct Whose {
 
 impl Whose {
     /// A message of one end of a flow.
-    pub(crate) const fn of(entry: &Entry, from: End) -> Self {
-        Self { key: entry.key, born_ns: entry.born_ns, from }
+    pub(crate) const fn of(entry: &Entry<'_>, from: End) -> Self {
+        Self { key: *entry.key(), born_ns: entry.born_ns(), from }
     }
 }
 

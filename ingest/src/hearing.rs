@@ -44,7 +44,7 @@ impl Hearing {
         speech: &Speech<'_>,
         desk: &mut Desk<O>,
     ) {
-        let Observed { entry, room, .. } = observed;
+        let Observed { mut entry, room, .. } = observed;
         let Speech { frame, observation, clock, sequence } = speech;
         let start = usize::from(observation.payload_at);
         let end = frame.bytes.len().min(start + observation.payload_bytes() as usize);
@@ -52,7 +52,7 @@ impl Hearing {
         let key = observation.key;
         let from = End::sender(observation.has(Observation::FORWARD));
         if let Some(talk) = Talk::of(&key) {
-            let seen = Seen::of(observation, key, key.flow_id(entry.born_ns));
+            let seen = Seen::of(observation, key, entry.flow_id());
             let is_piece = observation.has(Observation::FRAGMENT);
             let spoken = Spoken { payload, frame: *frame, seen, clock: *clock, is_piece };
             if self.inquiry.hear(talk, &spoken, &mut desk.draft) {
@@ -62,7 +62,8 @@ impl Hearing {
             // A SYN takes a number, and data may come with it (RFC 7413).
             let syn = u32::from(observation.tcp_flags & tcp::SYN != 0);
             let had_agent = entry.user_agent().is_some();
-            Ear { entry, room, handshakes: &mut desk.handshakes }.hear(&Segment {
+            let mut ear = Ear { entry, room, handshakes: &mut desk.handshakes };
+            ear.hear(&Segment {
                 payload,
                 is_whole: payload.len() == observation.payload_bytes() as usize,
                 number: sequence.map(|sequence| sequence.number.wrapping_add(syn)),
@@ -70,13 +71,13 @@ impl Hearing {
                 clock: *clock,
             });
             // A flow has one device: its first word is enough.
-            if !had_agent && let Some(agent) = entry.user_agent() {
+            if !had_agent && let Some(agent) = ear.entry.user_agent() {
                 desk.draft.devices.extend(self.inquiry.device(agent, frame, observation));
             }
         } else if key.ip_proto == protocol::UDP
             && names::quic::looks_like(payload)
             && entry.wants_names(from)
-            && let Some(hello) = self.quics.hear(entry, payload, *clock)
+            && let Some(hello) = self.quics.hear(&entry, payload, *clock)
         {
             entry.learn(Hint::Quic(hello), room);
         }

@@ -232,6 +232,7 @@ impl<O: Outbox> Lane<O> {
         match fragment {
             None => {
                 let (hash, clock) = (self.table.hash(&observation.key), self.clock);
+                self.table.expect(hash);
                 self.group.push(Grouped { decoded, hash, at: *at, clock, place: None });
                 if self.group.len() >= GROUP {
                     self.settle(block);
@@ -261,17 +262,15 @@ impl<O: Outbox> Lane<O> {
     fn settle(&mut self, block: &Block) {
         let mut group = std::mem::take(&mut self.group);
         for grouped in &mut group {
-            grouped.place = self.table.find(&grouped.decoded.observation.key, grouped.hash);
+            grouped.place = self.table.approach(grouped.hash);
         }
         for &Grouped { ref decoded, hash, ref at, clock, place } in &group {
             let &Decoded { ref observation, sequence, tunnel_octets, .. } = decoded;
             let arrival = Arrival { hash, clock, place, sequence, tunnel_octets };
-            let observed = self.table.observe(observation, arrival, &mut self.desk);
+            let detail = || self.decoder.detail(&block.frame(at));
+            let observed = self.table.observe(observation, arrival, detail, &mut self.desk);
             self.tally.acknowledge(observed.acknowledged);
-            if observed.is_new {
-                observed.entry.detail = self.decoder.detail(&block.frame(at));
-            }
-            if observation.payload_at != 0 {
+            if observation.payload_at != 0 && !observed.entry.is_deaf() {
                 let speech = Speech { frame: block.frame(at), observation, clock, sequence };
                 self.hearing.hear(observed, &speech, &mut self.desk);
             }
@@ -288,11 +287,9 @@ impl<O: Outbox> Lane<O> {
         let tunnel_octets = held.tunnel_octets;
         let arrival =
             Arrival { hash, clock: self.clock, place: None, sequence: None, tunnel_octets };
-        let observed = self.table.observe(observation, arrival, &mut self.desk);
-        if observed.is_new {
-            observed.entry.detail.clone_from(&held.detail);
-        }
-        let flow_id = observation.key.flow_id(observed.entry.born_ns);
+        let detail = || held.detail.clone();
+        let observed = self.table.observe(observation, arrival, detail, &mut self.desk);
+        let flow_id = observed.entry.flow_id();
         // Only the first piece has a payload that begins at its beginning, and only its frame is at hand.
         if let Some(frame) = frame
             && observation.payload_at != 0

@@ -45,7 +45,7 @@ impl Stream {
 /// Who listens: a flow, and what it may take.
 pub(crate) struct Ear<'a> {
     /// The flow.
-    pub(crate) entry: &'a mut Entry,
+    pub(crate) entry: Entry<'a>,
     /// Room for its names.
     pub(crate) room: &'a mut NameRoom,
     /// Messages in pieces.
@@ -73,7 +73,7 @@ impl Ear<'_> {
         let Some(number) = segment.number else {
             return self.learn(names::of_tcp(segment.payload));
         };
-        match self.entry.heard.place(segment.from) {
+        match self.entry.heard().place(segment.from) {
             Place::Anywhere => self.read_here(segment, number),
             Place::At(begin) => match Offset::of(number, begin) {
                 Offset::Ahead(0) => self.read_at(segment, (begin, 0)),
@@ -89,14 +89,13 @@ impl Ear<'_> {
 
     /// A message may begin with this segment, or none.
     fn read_here(&mut self, segment: &Segment<'_>, number: u32) {
-        self.entry.heard.set(segment.from, Place::Anywhere);
+        self.entry.heard_mut().set(segment.from, Place::Anywhere);
         self.read_at(segment, (number, 0));
     }
 
     /// Whether what is missing before a number may still come: the other end has not said that it has it.
     fn may_come(&self, from: End, number: u32) -> bool {
         self.entry
-            .gaps
             .acknowledged(from)
             .is_some_and(|acknowledged| acknowledged.wrapping_sub(number) as usize > DISTANCE_MAX)
     }
@@ -110,11 +109,11 @@ impl Ear<'_> {
         let from = segment.from;
         match next {
             // Too few octets prove nothing where a message need not begin.
-            Next::Short if self.entry.heard.place(from) != Place::Anywhere => {
+            Next::Short if self.entry.heard().place(from) != Place::Anywhere => {
                 self.hold(segment, (begin, 0));
             }
-            Next::Unknown | Next::Short => self.entry.heard.set(from, Place::Anywhere),
-            Next::Ahead(used) => self.entry.heard.set(from, Place::At(moved(begin, used))),
+            Next::Unknown | Next::Short => self.entry.heard_mut().set(from, Place::Anywhere),
+            Next::Ahead(used) => self.entry.heard_mut().set(from, Place::At(moved(begin, used))),
             Next::Rest(used) => self.hold(segment, (moved(begin, used), 0)),
         }
     }
@@ -134,16 +133,16 @@ impl Ear<'_> {
             if segment.is_whole {
                 self.handshakes.refuse();
             }
-            return self.entry.heard.set(from, Place::Anywhere);
+            return self.entry.heard_mut().set(from, Place::Anywhere);
         }
         let held = self.handshakes.begin(Stream { begin, pieces }, segment.clock);
-        self.entry.heard.set(from, Place::Held);
-        self.handshakes.hold(Whose::of(self.entry, from), held);
+        self.entry.heard_mut().set(from, Place::Held);
+        self.handshakes.hold(Whose::of(&self.entry, from), held);
     }
 
     /// Puts a segment to what is held, and reads that if it has grown.
     fn put(&mut self, segment: &Segment<'_>, number: u32) {
-        let whose = Whose::of(self.entry, segment.from);
+        let whose = Whose::of(&self.entry, segment.from);
         let Some(mut held) = self.handshakes.take(&whose, segment.clock) else {
             return self.read_here(segment, number);
         };
@@ -162,7 +161,7 @@ impl Ear<'_> {
         let bytes = stream.pieces.beginning();
         let next = if bytes.len() > before { self.read(bytes) } else { Next::Short };
         let (Next::Ahead(used) | Next::Rest(used)) = next.or_rest() else {
-            return self.entry.heard.set(segment.from, Place::Anywhere);
+            return self.entry.heard_mut().set(segment.from, Place::Anywhere);
         };
         stream.begin = moved(stream.begin, used);
         stream.pieces.skip(used);
@@ -173,7 +172,7 @@ impl Ear<'_> {
             Some(end) if !self.may_come(segment.from, end) => Place::Anywhere,
             _ => Place::Held,
         };
-        self.entry.heard.set(segment.from, place);
+        self.entry.heard_mut().set(segment.from, place);
         match place {
             Place::At(_) => {}
             Place::Held => self.handshakes.hold(whose, held),
@@ -218,7 +217,7 @@ impl Ear<'_> {
                     self.learn(hint);
                     used += octets;
                     if is_last {
-                        self.entry.heard.finish();
+                        self.entry.finish_hearing();
                         return Next::Ahead(used);
                     }
                 }
@@ -272,7 +271,7 @@ fn moved(number: u32, octets: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{Endpoint, FlowKey, Names};
+    use crate::flow::{Endpoint, Flow, FlowKey, Names};
     use crate::names::certificate::tests::certificate;
     use crate::observation::{Observation, Sequence, tcp};
 
@@ -280,7 +279,7 @@ mod tests {
 
     /// A connection that is listened to.
     struct Line {
-        entry: Entry,
+        flow: Flow,
         room: NameRoom,
         handshakes: Handshakes<Stream>,
     }
@@ -301,9 +300,9 @@ mod tests {
 
     impl Line {
         fn new() -> Self {
-            let entry = Entry::new(&packet(End::Low, tcp::SYN, &[]), 0, 0);
+            let flow = Flow::new(&packet(End::Low, tcp::SYN, &[]), 0);
             let (room, handshakes) = (NameRoom::new(64), Handshakes::new(Stream::octets));
-            let mut line = Self { entry, room, handshakes };
+            let mut line = Self { flow, room, handshakes };
             line.send((End::Low, tcp::SYN), (99, 0), &[]);
             line.send((End::High, tcp::SYN | tcp::ACK), (499, 100), &[]);
             line
@@ -312,8 +311,9 @@ mod tests {
         fn send(&mut self, (from, flags): (End, u8), numbers: (u32, u32), payload: &[u8]) {
             let (number, acknowledged) = numbers;
             let sequence = Some(Sequence { number, acknowledged });
-            self.entry.observe(&packet(from, flags, payload), sequence, 0);
-            let Self { entry, room, handshakes } = self;
+            let Self { flow, room, handshakes } = self;
+            let mut entry = flow.entry();
+            entry.observe(&packet(from, flags, payload), sequence, 0);
             let number = Some(number);
             let segment = Segment { payload, is_whole: true, number, from, clock: 0 };
             Ear { entry, room, handshakes }.hear(&segment);
@@ -327,8 +327,8 @@ mod tests {
             self.send((End::High, tcp::ACK), (500 + offset, 100 + acknowledged), payload);
         }
 
-        fn names(&self) -> Names {
-            self.entry.names.as_deref().cloned().unwrap_or_default()
+        fn names(&mut self) -> Names {
+            self.flow.entry().names().cloned().unwrap_or_default()
         }
     }
 

@@ -20,7 +20,7 @@ impl Quics {
     /// Takes a datagram that looks like QUIC; the client's hello, once it is whole.
     pub(crate) fn hear(
         &mut self,
-        entry: &Entry,
+        entry: &Entry<'_>,
         datagram: &[u8],
         clock: i64,
     ) -> Option<ClientHello> {

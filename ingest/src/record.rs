@@ -27,29 +27,29 @@ impl RowStyle {
         reason = "one line for each column, in the order of the contract"
     )]
     /// The row of what `entry` counted since its last record. Decides the initiator at the first one.
-    pub fn row(&self, entry: &mut Entry, reason: Reason) -> FlowRow {
-        let key = entry.key;
-        let initiator = *entry
-            .initiator
-            .get_or_insert_with(|| entry.state.initiator(key.low.port, key.high.port));
+    pub fn row(&self, entry: &mut Entry<'_>, reason: Reason) -> FlowRow {
+        let initiator = entry.initiator();
+        let (key, state) = (entry.key(), entry.state());
+        let (low, high) = (entry.side(End::Low), entry.side(End::High));
         let ((src, sent), (dst, received)) = match initiator.end {
-            End::Low => ((key.low, entry.low), (key.high, entry.high)),
-            End::High => ((key.high, entry.high), (key.low, entry.low)),
+            End::Low => ((key.low, low), (key.high, high)),
+            End::High => ((key.high, high), (key.low, low)),
         };
         let (src_ip, dst_ip) = (src.ip(key.ip_version), dst.ip(key.ip_version));
         let has_ports = protocol::has_ports(key.ip_proto) && (src.port, dst.port) != (0, 0);
         let port = |port: u16| has_ports.then_some(i32::from(port));
         let is_tcp = key.ip_proto == protocol::TCP;
         let flags = |side: &Side| is_tcp.then_some(i32::from(side.tcp_flags));
-        let names = entry.names.as_deref().cloned().unwrap_or_default();
-        let first = FirstPacket::of(entry, initiator.end == entry.first);
+        let names = entry.names().cloned().unwrap_or_default();
+        let (flow_start, flow_end) = (micros(entry.start_ns()), micros(entry.end_ns()));
+        let first = FirstPacket::of(entry, initiator.end == state.first());
         FlowRow {
-            flow_start: micros(entry.start_ns),
-            flow_end: micros(entry.end_ns),
-            flow_first_seen: micros(entry.born_ns),
-            flow_part: entry.part,
-            duration_us: micros(entry.end_ns).0 - micros(entry.start_ns).0,
-            flow_id: key.flow_id(entry.born_ns),
+            flow_start,
+            flow_end,
+            flow_first_seen: micros(entry.born_ns()),
+            flow_part: entry.part(),
+            duration_us: flow_end.0 - flow_start.0,
+            flow_id: entry.flow_id(),
             sensor_id: Arc::clone(&self.sensor),
             interface: self.interface.clone(),
             ip_version: i32::from(key.ip_version),
@@ -68,8 +68,8 @@ impl RowStyle {
             tunnel_id: first.tunnel_id,
             tunnel_src_ip: first.tunnel_src_ip,
             tunnel_dst_ip: first.tunnel_dst_ip,
-            tunnel_bytes: (first.tunnel_type.is_some() || entry.tunnel_bytes > 0)
-                .then(|| count(entry.tunnel_bytes)),
+            tunnel_bytes: (first.tunnel_type.is_some() || entry.tunnel_bytes() > 0)
+                .then(|| count(entry.tunnel_bytes())),
             tunnel_stack: first.tunnel_stack,
             src_mac: first.src_mac,
             dst_mac: first.dst_mac,
@@ -79,14 +79,14 @@ impl RowStyle {
             dst_bytes: count(received.bytes),
             src_payload_bytes: count(sent.payload_bytes),
             dst_payload_bytes: count(received.payload_bytes),
-            packets: count(entry.packets()),
+            packets: count(sent.packets + received.packets),
             bytes: count(entry.ip_bytes()),
-            wire_bytes: count(entry.wire_bytes),
+            wire_bytes: count(entry.wire_bytes()),
             src_tcp_flags: flags(&sent),
             dst_tcp_flags: flags(&received),
             conn_state: match key.ip_proto {
-                protocol::TCP => entry.state.tcp_word(initiator.end),
-                protocol::UDP | protocol::UDP_LITE => entry.state.udp_word(initiator.end),
+                protocol::TCP => state.tcp_word(initiator.end),
+                protocol::UDP | protocol::UDP_LITE => state.udp_word(initiator.end),
                 _ => "OTH",
             },
             initiator_evidence: initiator.evidence.word(),
@@ -105,8 +105,8 @@ impl RowStyle {
             site: None,
             direction: self.inside.direction(src_ip, dst_ip),
             dscp: first.dscp,
-            fragments: count(entry.fragments),
-            missed_bytes: entry.gaps.has_compared().then(|| count(entry.missed_bytes)),
+            fragments: count(entry.fragments()),
+            missed_bytes: entry.missed_bytes().map(count),
             sampling_rate: 1,
         }
     }
@@ -130,8 +130,8 @@ struct FirstPacket {
 }
 
 impl FirstPacket {
-    fn of(entry: &Entry, src_is_first: bool) -> Self {
-        let Some(detail) = &entry.detail else { return Self::default() };
+    fn of(entry: &Entry<'_>, src_is_first: bool) -> Self {
+        let Some(detail) = entry.detail else { return Self::default() };
         let (link, tunnel) = (&detail.link, detail.tunnel.as_deref());
         let (outermost, ends) =
             (tunnel.and_then(Tunnel::outermost), tunnel.and_then(|tunnel| tunnel.ends));

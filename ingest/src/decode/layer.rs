@@ -10,7 +10,7 @@ use crate::decode::net::Net;
 const NAMED_MAX: usize = 8;
 
 /// What carries a packet or a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Kind {
     /// IP in IP (RFC 2003, 4213, 2473).
     #[default]
@@ -98,7 +98,7 @@ impl Kind {
 }
 
 /// A wrapper and its identifier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Layer {
     /// What it is.
     pub kind: Kind,
@@ -114,7 +114,7 @@ impl fmt::Display for Layer {
 }
 
 /// The ends of a tunnel over IP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TunnelEnds {
     /// IP version of the outer header.
     pub version: u8,
@@ -125,7 +125,7 @@ pub struct TunnelEnds {
 }
 
 /// All wrappers of a packet, outermost first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Tunnel {
     named: [Layer; NAMED_MAX],
     depth: u8,

@@ -33,7 +33,7 @@ mod ethertype {
 }
 
 /// What lies between the first byte and the IP header.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Link {
     /// Where the IP header begins.
     pub ip_at: usize,

@@ -44,7 +44,7 @@ pub struct Decoded {
 }
 
 /// What only the first packet of a flow is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Detail {
     /// What lies before the IP header.
     pub link: Link,

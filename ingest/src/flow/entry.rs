@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use crate::decode::{Detail, protocol};
+use crate::flow::gap::{self, Known, Seen};
+use crate::flow::meter::{Marks, Meter, closed_ms};
+use crate::flow::names::octets_of;
+use crate::flow::profile::Profile;
 use crate::flow::room::allocated;
-use crate::flow::{Acknowledged, End, FlowKey, Gaps, Heard, Initiator, NameRoom, State};
-use crate::hint::{ClientHello, Hint, Ja4};
+use crate::flow::{Acknowledged, End, FlowKey, Heard, Initiator, NameRoom, Names, State};
+use crate::hint::Hint;
 use crate::observation::{Observation, Sequence, tcp};
-
-/// Names kept besides the first.
-const FURTHER_NAMES_MAX: usize = 8;
-/// Where a name stood that any other outranks: the server said it, and of many.
-const CERTIFICATE: &str = "tls_cert";
 
 /// Counters of one direction since the last record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,271 +25,307 @@ pub struct Side {
     pub tcp_flags: u8,
 }
 
-/// What named the flow; allocated when something does.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Names {
-    /// Protocol seen.
-    pub service: Option<&'static str>,
-    /// First name of the server.
-    pub server_name: Option<Arc<str>>,
-    /// Where that stood.
-    pub source: Option<&'static str>,
-    /// Further names.
-    pub further: Vec<Arc<str>>,
-    /// First ALPN protocol offered.
-    pub alpn: Option<Arc<str>>,
-    /// Highest TLS version offered.
-    pub tls_version: Option<&'static str>,
-    /// Fingerprint of the client hello.
-    pub ja4: Option<Ja4>,
-    /// Whether ECH was offered.
-    pub ech_offered: Option<bool>,
-    /// User-Agent of the first request.
-    pub user_agent: Option<Arc<str>>,
+/// A flow that is not in a table.
+#[derive(Debug)]
+pub struct Flow {
+    meter: Meter,
+    profile: Profile,
 }
 
-impl Names {
-    fn name(&mut self, name: Option<Arc<str>>, source: &'static str) {
-        let Some(name) = name else { return };
-        if self.source == Some(CERTIFICATE) && source != CERTIFICATE {
-            let outranked = self.server_name.replace(Arc::clone(&name));
-            self.source = Some(source);
-            self.further.retain(|other| *other != name);
-            let outranked = outranked.filter(|other| *other != name);
-            if self.further.len() < FURTHER_NAMES_MAX {
-                self.further.splice(..0, outranked);
-            }
-            return;
-        }
-        match &self.server_name {
-            None => {
-                self.server_name = Some(name);
-                self.source = Some(source);
-            }
-            Some(first) if *first == name || self.further.contains(&name) => {}
-            Some(_) if self.further.len() < FURTHER_NAMES_MAX => self.further.push(name),
-            Some(_) => {}
-        }
-    }
-
-    /// Octets that hang on it.
-    fn octets(&self) -> usize {
-        let texts = [&self.server_name, &self.alpn, &self.user_agent].into_iter().flatten();
-        let list = match self.further.capacity() {
-            0 => 0,
-            names => allocated(names * size_of::<Arc<str>>()),
-        };
-        list + texts.chain(&self.further).map(|text| text_octets(Some(text))).sum::<usize>()
-    }
-
-    fn greet(&mut self, hello: ClientHello, service: &'static str, source: &'static str) {
-        self.service.get_or_insert(service);
-        self.name(hello.server_name, source);
-        self.alpn = self.alpn.take().or(hello.alpn);
-        // A hello is learned from while it comes: there may be more in it, never less.
-        self.tls_version = self.tls_version.or(hello.version);
-        self.ja4 = self.ja4.or(hello.ja4);
-        self.ech_offered = self.ech_offered.max(Some(hello.ech_offered));
-    }
-
-    /// Takes in what a payload said.
-    pub fn learn(&mut self, hint: Hint) {
-        match hint {
-            Hint::Tls(hello) => self.greet(hello, "tls", "tls_sni"),
-            Hint::Quic(mut hello) => {
-                hello.ja4 = hello.ja4.map(|ja4| ja4.over(b'q'));
-                self.greet(hello, "quic", "quic_sni");
-            }
-            Hint::Certificate(certificate) => {
-                self.service.get_or_insert("tls");
-                for name in certificate.names {
-                    self.name(Some(name), CERTIFICATE);
-                }
-            }
-            Hint::Http(request) => {
-                self.service.get_or_insert("http");
-                let source = if request.is_connect { "http_connect" } else { "http_host" };
-                self.name(request.target, source);
-                self.name(request.host, source);
-                self.user_agent = self.user_agent.take().or(request.user_agent);
-            }
-            Hint::Spoken(spoken) => {
-                self.service.get_or_insert(spoken.service);
-                self.name(spoken.name, spoken.service);
-            }
-        }
-    }
-}
-
-/// A flow. What every packet touches stands first and together: the table is larger than the cache.
-#[derive(Debug, Clone)]
-#[repr(C)]
-pub struct Entry {
-    /// Which flow.
-    pub key: FlowKey,
-    /// What the connection went through.
-    pub state: State,
-    /// Sender of the first packet.
-    pub first: End,
-    /// Clock at the last packet.
-    pub last_clock: i64,
-    /// Clock at the first packet since the last record; `i64::MAX` before it.
-    pub part_clock: i64,
-    /// Clock when the connection closed; `i64::MAX` before.
-    pub closed_clock: i64,
-    /// Earliest time since the last record.
-    pub start_ns: i64,
-    /// Latest time since the last record.
-    pub end_ns: i64,
-    /// Counters of the lower end.
-    pub low: Side,
-    /// Counters of the higher end.
-    pub high: Side,
-    /// How far each end's data was seen.
-    pub gaps: Gaps,
-    /// Original length of the frames.
-    pub wire_bytes: u64,
-    /// Octets of the tunnels around the packets.
-    pub tunnel_bytes: u64,
-    /// Fragments.
-    pub fragments: u64,
-    /// Octets acknowledged and not seen.
-    pub missed_bytes: u64,
-    /// Its hash under the table's seed.
-    pub hash: u64,
-    /// Time of the flow's first packet.
-    pub born_ns: i64,
-    /// How far its streams have been listened to.
-    pub heard: Heard,
-    /// Names, once there are any.
-    pub names: Option<Box<Names>>,
-    /// Link layer, DSCP, ICMP and tunnel of the first packet.
-    pub detail: Option<Detail>,
-    /// Records made so far.
-    pub part: i32,
-    /// Decided when the first record is made.
-    pub initiator: Option<Initiator>,
-}
-
-impl Entry {
+impl Flow {
     /// A flow before its first packet.
-    pub fn new(observation: &Observation, hash: u64, clock: i64) -> Self {
+    pub fn new(observation: &Observation, clock: i64) -> Self {
         let first = End::sender(observation.has(Observation::FORWARD));
         Self {
-            key: observation.key,
-            hash,
-            low: Side::default(),
-            high: Side::default(),
-            wire_bytes: 0,
-            tunnel_bytes: 0,
-            fragments: 0,
-            gaps: Gaps::default(),
-            missed_bytes: 0,
-            born_ns: observation.ts_ns,
-            start_ns: i64::MAX,
-            end_ns: i64::MIN,
-            part_clock: i64::MAX,
-            last_clock: clock,
-            closed_clock: i64::MAX,
-            state: State::new(first),
-            part: 0,
-            initiator: None,
-            detail: None,
-            first,
-            names: None,
-            heard: Heard::default(),
+            meter: Meter::new(observation.key, first, clock),
+            profile: Profile { born_ns: observation.ts_ns, ..Profile::default() },
         }
     }
 
+    /// A view of it.
+    pub fn entry(&mut self) -> Entry<'_> {
+        Entry { meter: &mut self.meter, profile: &mut self.profile, detail: None }
+    }
+}
+
+/// A view of a flow: what every packet touches, what few do, and what many flows share.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    pub(super) meter: &'a mut Meter,
+    pub(super) profile: &'a mut Profile,
+    /// Link layer, DSCP, ICMP and tunnel of the first packet.
+    pub detail: Option<&'a Detail>,
+}
+
+impl Entry<'_> {
     /// Adds a packet, with its numbers where it is TCP.
+    #[inline]
     pub fn observe(
         &mut self,
         observation: &Observation,
         sequence: Option<Sequence>,
         clock: i64,
     ) -> Acknowledged {
+        let meter = &mut *self.meter;
         let from = End::sender(observation.has(Observation::FORWARD));
-        let side = match from {
-            End::Low => &mut self.low,
-            End::High => &mut self.high,
-        };
-        side.packets += 1;
-        side.bytes += u64::from(observation.ip_bytes);
-        side.payload_bytes += u64::from(observation.payload_bytes());
-        side.tcp_flags |= observation.tcp_flags;
-        self.wire_bytes += u64::from(observation.wire_bytes);
-        self.fragments += u64::from(observation.has(Observation::FRAGMENT));
-        self.start_ns = self.start_ns.min(observation.ts_ns);
-        self.end_ns = self.end_ns.max(observation.ts_ns);
-        self.part_clock = self.part_clock.min(clock);
-        self.last_clock = self.last_clock.max(clock);
-        self.state.observe(from, observation.tcp_flags);
-        if self.closed_clock == i64::MAX && self.state.is_closed() {
-            self.closed_clock = clock;
+        let count = meter.counts.of_mut(from);
+        count.bytes += u64::from(observation.ip_bytes);
+        count.payload_bytes += u64::from(observation.payload_bytes());
+        count.packets = count.packets.wrapping_add(1);
+        if count.packets == 0 {
+            *self.profile.rare().packets_beyond.of_mut(from) += 1 << 32;
         }
-        if self.key.ip_proto != protocol::TCP {
-            return Acknowledged::default();
+        *meter.tcp_flags.of_mut(from) |= observation.tcp_flags;
+        meter.wire_bytes += u64::from(observation.wire_bytes);
+        if observation.has(Observation::FRAGMENT) {
+            self.profile.rare().fragments += 1;
         }
+        if observation.ts_ns == clock {
+            meter.marks.set(Marks::IN_STEP);
+        } else {
+            self.be_late(observation.ts_ns);
+        }
+        let meter = &mut *self.meter;
+        meter.part_clock = meter.part_clock.min(clock);
+        meter.last_clock = meter.last_clock.max(clock);
+        meter.state.observe(from, observation.tcp_flags);
+        if meter.state.is_closed() && !meter.marks.has(Marks::CLOSED) {
+            meter.marks.set(Marks::CLOSED);
+            self.profile.closed_ms = closed_ms(clock);
+        }
+        if self.meter.key.ip_proto == protocol::TCP {
+            self.observe_tcp(observation, sequence, from)
+        } else {
+            Acknowledged::default()
+        }
+    }
+
+    /// Takes note of a time behind the clock.
+    #[cold]
+    fn be_late(&mut self, ts_ns: i64) {
+        let end_ns = self.end_ns();
+        self.meter.marks.clear(Marks::IN_STEP);
+        let rare = self.profile.rare();
+        rare.start_ns = rare.start_ns.min(ts_ns);
+        rare.end_ns = end_ns.max(ts_ns);
+    }
+
+    fn observe_tcp(
+        &mut self,
+        observation: &Observation,
+        sequence: Option<Sequence>,
+        from: End,
+    ) -> Acknowledged {
         if observation.tcp_flags & tcp::SYN != 0
             && let Some(sequence) = sequence
         {
-            self.heard.begin(from, sequence.number.wrapping_add(1));
+            self.profile.heard.begin(from, sequence.number.wrapping_add(1));
         }
-        let acknowledged = self.gaps.observe(observation, sequence);
-        self.missed_bytes += u64::from(acknowledged.missed);
+        let [mut low, mut high] = [End::Low, End::High].map(|end| self.seen(end));
+        let pair = match from {
+            End::Low => [&mut low, &mut high],
+            End::High => [&mut high, &mut low],
+        };
+        let acknowledged = gap::observe(pair, observation, sequence);
+        self.see(low, high);
+        if acknowledged.compared {
+            self.meter.marks.set(Marks::COMPARED);
+        }
+        if acknowledged.missed > 0 {
+            self.profile.rare().missed_bytes += u64::from(acknowledged.missed);
+        }
         acknowledged
     }
 
+    /// How far an end's data was seen.
+    fn seen(&self, of: End) -> Seen {
+        let meter = &*self.meter;
+        let known = match meter.marks.known() >> (2 * of as u16) & 3 {
+            0 => Known::Nothing,
+            1 => Known::Somewhere,
+            _ => Known::InStep,
+        };
+        let hole = if meter.marks.has(Marks::HOLES) {
+            self.profile.rare.as_ref().map(|rare| *rare.holes.of(of)).unwrap_or_default()
+        } else {
+            gap::Hole::default()
+        };
+        let (next, acknowledged) = (meter.counts.of(of).next, *meter.acknowledged.of(of));
+        Seen { next, acknowledged, known, hole }
+    }
+
+    fn see(&mut self, low: Seen, high: Seen) {
+        let meter = &mut *self.meter;
+        (meter.counts.low.next, meter.counts.high.next) = (low.next, high.next);
+        (meter.acknowledged.low, meter.acknowledged.high) = (low.acknowledged, high.acknowledged);
+        meter.marks.set_known(low.known as u16 | (high.known as u16) << 2);
+        if low.hole.missing | high.hole.missing != 0 {
+            meter.marks.set(Marks::HOLES);
+            let holes = &mut self.profile.rare().holes;
+            (holes.low, holes.high) = (low.hole, high.hole);
+        } else {
+            meter.marks.clear(Marks::HOLES);
+        }
+    }
+
+    /// Which flow.
+    pub const fn key(&self) -> &FlowKey {
+        &self.meter.key
+    }
+
+    /// What the connection went through.
+    pub const fn state(&self) -> State {
+        self.meter.state
+    }
+
+    /// Its id, the same for all its records.
+    pub fn flow_id(&self) -> i64 {
+        self.meter.key.flow_id(self.profile.born_ns)
+    }
+
+    /// Time of the flow's first packet.
+    pub const fn born_ns(&self) -> i64 {
+        self.profile.born_ns
+    }
+
+    /// Records made so far.
+    pub const fn part(&self) -> i32 {
+        self.profile.part
+    }
+
+    /// Earliest time since the last record.
+    pub fn start_ns(&self) -> i64 {
+        let late = self.profile.rare.as_ref().map_or(i64::MAX, |rare| rare.start_ns);
+        self.meter.part_clock.min(late)
+    }
+
+    /// Latest time since the last record.
+    pub fn end_ns(&self) -> i64 {
+        if self.meter.marks.has(Marks::IN_STEP) {
+            return self.meter.last_clock;
+        }
+        self.profile.rare.as_ref().map_or(i64::MIN, |rare| rare.end_ns)
+    }
+
+    /// Counters of an end.
+    pub fn side(&self, of: End) -> Side {
+        let count = self.meter.counts.of(of);
+        let beyond = self.profile.rare.as_ref().map_or(0, |rare| *rare.packets_beyond.of(of));
+        Side {
+            packets: u64::from(count.packets) + beyond,
+            bytes: count.bytes,
+            payload_bytes: count.payload_bytes,
+            tcp_flags: *self.meter.tcp_flags.of(of),
+        }
+    }
+
     /// Packets since the last record.
-    pub const fn packets(&self) -> u64 {
-        self.low.packets + self.high.packets
+    pub fn packets(&self) -> u64 {
+        packets(self.meter, self.profile)
     }
 
     /// IP-layer octets since the last record.
     pub const fn ip_bytes(&self) -> u64 {
-        self.low.bytes + self.high.bytes
+        self.meter.ip_bytes()
     }
 
-    /// Starts the next record.
-    pub fn next_part(&mut self) {
-        self.low = Side::default();
-        self.high = Side::default();
-        self.wire_bytes = 0;
-        self.tunnel_bytes = 0;
-        self.fragments = 0;
-        self.missed_bytes = 0;
-        self.start_ns = i64::MAX;
-        self.end_ns = i64::MIN;
-        self.part_clock = i64::MAX;
-        self.part += 1;
+    /// Original length of the frames.
+    pub const fn wire_bytes(&self) -> u64 {
+        self.meter.wire_bytes
+    }
+
+    /// Octets of the tunnels around the packets.
+    pub fn tunnel_bytes(&self) -> u64 {
+        self.profile.rare.as_ref().map_or(0, |rare| rare.tunnel_bytes)
+    }
+
+    /// Counts octets of tunnels.
+    pub(super) fn add_tunnel(&mut self, octets: u32) {
+        if octets != 0 {
+            self.profile.rare().tunnel_bytes += u64::from(octets);
+        }
+    }
+
+    /// Fragments.
+    pub fn fragments(&self) -> u64 {
+        self.profile.rare.as_ref().map_or(0, |rare| rare.fragments)
+    }
+
+    /// Octets acknowledged and not seen; `None` where no acknowledgement could be compared.
+    pub fn missed_bytes(&self) -> Option<u64> {
+        let missed = || self.profile.rare.as_ref().map_or(0, |rare| rare.missed_bytes);
+        self.meter.marks.has(Marks::COMPARED).then(missed)
+    }
+
+    /// Before which number the other end has all that `of` has sent, as far as that is known.
+    pub fn acknowledged(&self, of: End) -> Option<u32> {
+        let seen = self.seen(of);
+        (seen.known != Known::Nothing).then_some(seen.acknowledged)
+    }
+
+    /// Who began the flow; decided when it is first asked for.
+    pub fn initiator(&mut self) -> Initiator {
+        let Meter { key, state, marks, .. } = &mut *self.meter;
+        marks.initiator().unwrap_or_else(|| {
+            let initiator = state.initiator(key.low.port, key.high.port);
+            marks.set_initiator(initiator);
+            initiator
+        })
+    }
+
+    /// How far its streams have been listened to.
+    pub const fn heard(&self) -> Heard {
+        self.profile.heard
+    }
+
+    /// The same, to be changed.
+    pub const fn heard_mut(&mut self) -> &mut Heard {
+        &mut self.profile.heard
+    }
+
+    /// Nothing that is still to come can name the flow.
+    pub const fn finish_hearing(&mut self) {
+        self.meter.marks.set(Marks::DEAF);
+    }
+
+    /// Whether nothing that is still to come can name the flow.
+    pub const fn is_deaf(&self) -> bool {
+        self.meter.marks.has(Marks::DEAF)
     }
 
     /// Whether another payload of an end is worth a look; counts the looks.
     pub fn wants_names(&mut self, of: End) -> bool {
+        if self.is_deaf() {
+            return false;
+        }
         // Requests follow one another on one connection; hellos do not.
-        let service = self.names.as_ref().and_then(|names| names.service);
-        service != Some("quic") && self.heard.wants(of, service == Some("http"))
+        let service = self.names().and_then(|names| names.service);
+        let (is_quic, is_http) = (service == Some("quic"), service == Some("http"));
+        let wants = !is_quic && self.profile.heard.wants(of, is_http);
+        if is_quic || !is_http && self.profile.heard.is_spent() && !wants {
+            self.finish_hearing();
+        }
+        wants
+    }
+
+    /// Names, once there are any.
+    pub fn names(&self) -> Option<&Names> {
+        self.profile.rare.as_ref()?.names.as_deref()
     }
 
     /// What the client's software calls itself, if it did.
     pub fn user_agent(&self) -> Option<&Arc<str>> {
-        self.names.as_ref()?.user_agent.as_ref()
+        self.names()?.user_agent.as_ref()
     }
 
     /// Whether the client has named the server.
     pub fn is_named(&self) -> bool {
-        let names = self.names.as_ref();
-        names.is_some_and(|names| names.source.is_some_and(|source| source != CERTIFICATE))
+        self.names().is_some_and(Names::is_from_client)
     }
 
     /// Whether a client hello was seen to its end.
     pub fn has_hello(&self) -> bool {
-        self.names.as_ref().is_some_and(|names| names.ja4.is_some())
-    }
-
-    /// Octets that the names take.
-    pub fn name_octets(&self) -> usize {
-        self.names.as_ref().map_or(0, |names| allocated(size_of::<Names>()) + names.octets())
+        self.names().is_some_and(|names| names.ja4.is_some())
     }
 
     /// Takes in what a payload said, if there is room.
@@ -300,7 +335,7 @@ impl Entry {
 
     /// Takes note of the protocol spoken, if there is room.
     pub fn speaks(&mut self, service: &'static str, room: &mut NameRoom) {
-        if self.names.as_ref().is_none_or(|names| names.service.is_none()) {
+        if self.names().is_none_or(|names| names.service.is_none()) {
             self.change_names(0, room, |names| names.service = Some(service));
         }
     }
@@ -312,35 +347,32 @@ impl Entry {
         room: &mut NameRoom,
         change: impl FnOnce(&mut Names),
     ) {
-        let before = self.name_octets();
+        let before = name_octets(self.profile);
         let taken = octets + if before == 0 { allocated(size_of::<Names>()) } else { 0 };
         if room.take(taken) {
-            change(self.names.get_or_insert_default());
-            room.give_back((before + taken).saturating_sub(self.name_octets()));
+            change(self.profile.rare().names.get_or_insert_default());
+            room.give_back((before + taken).saturating_sub(name_octets(self.profile)));
+        }
+    }
+
+    /// Starts the next record.
+    pub(super) fn next_part(&mut self) {
+        self.meter.next_part();
+        self.profile.part += 1;
+        if let Some(rare) = &mut self.profile.rare {
+            rare.next_part();
         }
     }
 }
 
-/// Octets that a text takes.
-fn text_octets(text: Option<&Arc<str>>) -> usize {
-    text.map_or(0, |text| allocated(2 * size_of::<usize>() + text.len()))
+/// Packets of a flow since its last record.
+pub(super) fn packets(meter: &Meter, profile: &Profile) -> u64 {
+    let beyond = profile.rare.as_ref().map(|rare| rare.packets_beyond);
+    meter.packets() + beyond.map_or(0, |beyond| beyond.low + beyond.high)
 }
 
-/// Octets that a hint may add to the names of a flow: its texts, and the list of further names.
-fn octets_of(hint: &Hint) -> usize {
-    let texts: [Option<&Arc<str>>; 3] = match hint {
-        Hint::Tls(hello) | Hint::Quic(hello) => {
-            [hello.server_name.as_ref(), hello.alpn.as_ref(), None]
-        }
-        Hint::Http(request) => {
-            [request.target.as_ref(), request.host.as_ref(), request.user_agent.as_ref()]
-        }
-        Hint::Certificate(_) => [None; 3],
-        Hint::Spoken(spoken) => [spoken.name.as_ref(), None, None],
-    };
-    let names: &[Arc<str>] =
-        if let Hint::Certificate(certificate) = hint { &certificate.names } else { &[] };
-    let texts = texts.into_iter().flatten().chain(names);
-    let list = allocated(FURTHER_NAMES_MAX * size_of::<Arc<str>>());
-    texts.map(|text| text_octets(Some(text))).sum::<usize>() + list
+/// Octets that a flow's names take.
+pub(super) fn name_octets(profile: &Profile) -> usize {
+    let names = profile.rare.as_ref().and_then(|rare| rare.names.as_ref());
+    names.map_or(0, |names| allocated(size_of::<Names>()) + names.octets())
 }

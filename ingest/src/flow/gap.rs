@@ -3,7 +3,6 @@
 //! An end acknowledges what it has received, so octets that are acknowledged and were not seen from the other end passed elsewhere or were lost on the way
 //! to the probe. Kept for each end: how far its data was seen, and one hole in that, into which later ones are merged. What comes late fills it.
 
-use crate::flow::End;
 use crate::observation::{Observation, Sequence, tcp};
 
 /// The largest distance believed, the largest window there is (RFC 7323 section 2.3); what is further off is another connection or a forgery.
@@ -20,17 +19,9 @@ pub struct Acknowledged {
     pub missed: u32,
 }
 
-/// How far each end's data was seen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Gaps {
-    low: Seen,
-    high: Seen,
-    compared: bool,
-}
-
 /// How much is known of an end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Known {
+pub(super) enum Known {
     /// Nothing.
     #[default]
     Nothing,
@@ -40,20 +31,26 @@ enum Known {
     InStep,
 }
 
+/// What was not seen of an end's data, though later data was.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Hole {
+    /// Its first number.
+    first: u32,
+    /// The number after its last.
+    end: u32,
+    /// Octets missing in it; 0 where there is none.
+    pub(super) missing: u32,
+}
+
 /// What was seen from one end; numbers wrap (RFC 9293 section 3.4).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Seen {
+pub(super) struct Seen {
     /// The number after the highest octet.
-    next: u32,
-    /// First number of the hole.
-    hole: u32,
-    /// The number after its last.
-    hole_end: u32,
-    /// Octets missing in it; 0 where there is none.
-    missing: u32,
+    pub(super) next: u32,
     /// The number before which the other end has everything.
-    acknowledged: u32,
-    known: Known,
+    pub(super) acknowledged: u32,
+    pub(super) known: Known,
+    pub(super) hole: Hole,
 }
 
 /// How far `number` lies ahead of `from`, if it does.
@@ -64,18 +61,19 @@ const fn ahead(number: u32, from: u32) -> Option<u32> {
 
 impl Seen {
     const fn at(next: u32, known: Known) -> Self {
-        Self { next, hole: 0, hole_end: 0, missing: 0, acknowledged: next, known }
+        let hole = Hole { first: 0, end: 0, missing: 0 };
+        Self { next, acknowledged: next, known, hole }
     }
 
     /// Takes note of the octets from `first` to before `next`.
     fn observe(&mut self, first: u32, next: u32) {
         if let Some(skipped) = ahead(first, self.next) {
-            if self.missing == 0 {
-                self.hole = self.next;
+            if self.hole.missing == 0 {
+                self.hole.first = self.next;
             }
-            self.missing = self.missing.saturating_add(skipped);
-            self.hole_end = first;
-        } else if self.missing > 0 {
+            self.hole.missing = self.hole.missing.saturating_add(skipped);
+            self.hole.end = first;
+        } else if self.hole.missing > 0 {
             self.fill(first, next);
         }
         if ahead(next, self.next).is_some() {
@@ -85,17 +83,17 @@ impl Seen {
 
     /// Octets that came late. In a hole of several parts, those that come a second time count as filling it: rather too few gaps than too many.
     fn fill(&mut self, first: u32, next: u32) {
-        let from = ahead(first, self.hole).unwrap_or(0);
-        let length = self.hole_end.wrapping_sub(self.hole);
-        let to = ahead(next, self.hole).unwrap_or(0).min(length);
-        self.missing = self.missing.saturating_sub(to.saturating_sub(from));
+        let from = ahead(first, self.hole.first).unwrap_or(0);
+        let length = self.hole.end.wrapping_sub(self.hole.first);
+        let to = ahead(next, self.hole.first).unwrap_or(0).min(length);
+        self.hole.missing = self.hole.missing.saturating_sub(to.saturating_sub(from));
         // What is filled at an edge is no part of the hole any more.
         if from == 0 {
-            self.hole = self.hole.wrapping_add(to);
+            self.hole.first = self.hole.first.wrapping_add(to);
         } else if to == length && from < to {
-            self.hole_end = self.hole.wrapping_add(from);
+            self.hole.end = self.hole.first.wrapping_add(from);
         }
-        self.missing = self.missing.min(self.hole_end.wrapping_sub(self.hole));
+        self.hole.missing = self.hole.missing.min(self.hole.end.wrapping_sub(self.hole.first));
     }
 
     /// The other end has everything before `number`; gives how much of it was not seen.
@@ -104,13 +102,14 @@ impl Seen {
             self.acknowledged = number;
         }
         let mut missed = 0;
-        if self.missing > 0
-            && let Some(covered) = ahead(number, self.hole)
+        if self.hole.missing > 0
+            && let Some(covered) = ahead(number, self.hole.first)
         {
-            let length = self.hole_end.wrapping_sub(self.hole);
-            missed = if covered < length { covered.min(self.missing) } else { self.missing };
-            self.missing -= missed;
-            self.hole = self.hole.wrapping_add(covered.min(length));
+            let length = self.hole.end.wrapping_sub(self.hole.first);
+            missed =
+                if covered < length { covered.min(self.hole.missing) } else { self.hole.missing };
+            self.hole.missing -= missed;
+            self.hole.first = self.hole.first.wrapping_add(covered.min(length));
         }
         if let Some(distance) = ahead(number, self.next) {
             missed = missed.saturating_add(distance);
@@ -121,59 +120,38 @@ impl Seen {
     }
 }
 
-impl Gaps {
-    /// Whether any acknowledgement could be compared so far.
-    pub const fn has_compared(&self) -> bool {
-        self.compared
+/// Takes note of a segment; without its numbers nothing is known of its sender any more.
+pub(super) fn observe(
+    [sender, receiver]: [&mut Seen; 2],
+    observation: &Observation,
+    sequence: Option<Sequence>,
+) -> Acknowledged {
+    let flags = observation.tcp_flags;
+    let Some(Sequence { number, acknowledged }) =
+        sequence.filter(|_| !observation.has(Observation::FRAGMENT))
+    else {
+        *sender = Seen::default();
+        return Acknowledged::default();
+    };
+    // A reset need not carry numbers of the connection, and ends it anyway.
+    if flags & tcp::RST != 0 {
+        return Acknowledged::default();
     }
-
-    /// Before which number the other end has all that `of` has sent, as far as that is known.
-    pub fn acknowledged(&self, of: End) -> Option<u32> {
-        let seen = match of {
-            End::Low => &self.low,
-            End::High => &self.high,
-        };
-        (seen.known != Known::Nothing).then_some(seen.acknowledged)
+    // SYN and FIN take a number each.
+    let is_syn = flags & tcp::SYN != 0;
+    let octets = u32::from(is_syn) + u32::from(flags & tcp::FIN != 0);
+    let next = number.wrapping_add(octets).wrapping_add(observation.payload_bytes());
+    let begins = is_syn && sender.next.wrapping_sub(next) > SYN_DISTANCE_MAX;
+    if sender.known == Known::Nothing || begins {
+        if begins && flags & tcp::ACK == 0 {
+            *receiver = Seen::default();
+        }
+        *sender = Seen::at(next, if is_syn { Known::InStep } else { Known::Somewhere });
+    } else {
+        sender.observe(number, next);
     }
-
-    /// Takes note of a segment; without its numbers nothing is known of its sender any more.
-    pub fn observe(
-        &mut self,
-        observation: &Observation,
-        sequence: Option<Sequence>,
-    ) -> Acknowledged {
-        let (sender, receiver) = match End::sender(observation.has(Observation::FORWARD)) {
-            End::Low => (&mut self.low, &mut self.high),
-            End::High => (&mut self.high, &mut self.low),
-        };
-        let flags = observation.tcp_flags;
-        let Some(Sequence { number, acknowledged }) =
-            sequence.filter(|_| !observation.has(Observation::FRAGMENT))
-        else {
-            *sender = Seen::default();
-            return Acknowledged::default();
-        };
-        // A reset need not carry numbers of the connection, and ends it anyway.
-        if flags & tcp::RST != 0 {
-            return Acknowledged::default();
-        }
-        // SYN and FIN take a number each.
-        let is_syn = flags & tcp::SYN != 0;
-        let octets = u32::from(is_syn) + u32::from(flags & tcp::FIN != 0);
-        let next = number.wrapping_add(octets).wrapping_add(observation.payload_bytes());
-        let begins = is_syn && sender.next.wrapping_sub(next) > SYN_DISTANCE_MAX;
-        if sender.known == Known::Nothing || begins {
-            if begins && flags & tcp::ACK == 0 {
-                *receiver = Seen::default();
-            }
-            *sender = Seen::at(next, if is_syn { Known::InStep } else { Known::Somewhere });
-        } else {
-            sender.observe(number, next);
-        }
-        if flags & tcp::ACK == 0 || receiver.known == Known::Nothing {
-            return Acknowledged::default();
-        }
-        self.compared = true;
-        Acknowledged { compared: true, missed: receiver.acknowledge(acknowledged) }
+    if flags & tcp::ACK == 0 || receiver.known == Known::Nothing {
+        return Acknowledged::default();
     }
+    Acknowledged { compared: true, missed: receiver.acknowledge(acknowledged) }
 }

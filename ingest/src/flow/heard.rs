@@ -17,29 +17,43 @@ pub enum Place {
     Held,
 }
 
-/// What is known of both ends' streams.
+/// What is known of both ends' streams; small, for every flow has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Heard {
-    low: Place,
-    high: Place,
+    numbers: [u32; 2],
+    /// For each end 0 where its place is anywhere, 1 at its number, 2 where a message is held.
+    kinds: [u8; 2],
     looks: u8,
-    is_done: bool,
 }
+
+const _: () = assert!(size_of::<Heard>() == 12);
 
 impl Heard {
     /// Where the next message of an end may begin.
     pub const fn place(&self, of: End) -> Place {
-        match of {
-            End::Low => self.low,
-            End::High => self.high,
+        let ([low, high], [low_kind, high_kind]) = (self.numbers, self.kinds);
+        let (number, kind) = match of {
+            End::Low => (low, low_kind),
+            End::High => (high, high_kind),
+        };
+        match kind {
+            0 => Place::Anywhere,
+            1 => Place::At(number),
+            _ => Place::Held,
         }
     }
 
     /// Sets it.
     pub const fn set(&mut self, of: End, place: Place) {
+        let (number, kind) = match place {
+            Place::Anywhere => (0, 0),
+            Place::At(number) => (number, 1),
+            Place::Held => (0, 2),
+        };
+        let ([low, high], [low_kind, high_kind]) = (&mut self.numbers, &mut self.kinds);
         match of {
-            End::Low => self.low = place,
-            End::High => self.high = place,
+            End::Low => (*low, *low_kind) = (number, kind),
+            End::High => (*high, *high_kind) = (number, kind),
         }
     }
 
@@ -50,16 +64,8 @@ impl Heard {
         }
     }
 
-    /// Nothing that is still to come can name the flow.
-    pub const fn finish(&mut self) {
-        self.is_done = true;
-    }
-
     /// Whether another payload of an end is worth a look; counts the looks, unless there may be `many`.
     pub fn wants(&mut self, of: End, many: bool) -> bool {
-        if self.is_done {
-            return false;
-        }
         if self.place(of) == Place::Held {
             return true;
         }
@@ -70,10 +76,14 @@ impl Heard {
         true
     }
 
+    /// Whether no payload of either end is worth a look any more.
+    pub fn is_spent(&self) -> bool {
+        self.looks >= LOOKS_MAX && self.held().next().is_none()
+    }
+
     /// The ends of which something is being put together.
-    pub fn held(&self) -> impl Iterator<Item = End> {
-        let (low, high) = (self.low, self.high);
-        let of = move |place, end| (place == Place::Held).then_some(end);
-        of(low, End::Low).into_iter().chain(of(high, End::High))
+    pub fn held(&self) -> impl Iterator<Item = End> + use<> {
+        let of = |end| (self.place(end) == Place::Held).then_some(end);
+        of(End::Low).into_iter().chain(of(End::High))
     }
 }

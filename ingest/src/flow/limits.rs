@@ -1,13 +1,13 @@
 //! How many flows there may be, how long they last, and what memory that takes at most.
 
 use crate::decode::Tunnel;
-use crate::flow::Entry;
+use crate::flow::details::Details;
+use crate::flow::index::Index;
+use crate::flow::meter::Meter;
+use crate::flow::profile::{Profile, Rare};
 use crate::flow::queue::Links;
 use crate::flow::room;
 use crate::flow::wheel::{TICK_NS, Wheel};
-
-/// Flows for which address space is taken at once, so that a usual table never moves.
-const RESERVED: usize = 1 << 20;
 
 /// When flows are cut, and how many there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +21,9 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Flows for which room is taken before they come.
-    pub(super) fn reserved(&self) -> usize {
-        self.flows_max.min(RESERVED)
+    /// The shorter time-out: no flow is due before.
+    pub(super) fn shortest_ns(&self) -> i64 {
+        self.idle_timeout_ns.min(self.active_timeout_ns)
     }
 
     /// From so many flows on the table is under pressure: 7/8 of the limit.
@@ -31,28 +31,26 @@ impl Limits {
         self.flows_max - self.flows_max / 8
     }
 
+    /// Octets of a flow in the table: meter, profile, index, queue and wheel; what few flows have, and names, apart.
+    pub const FLOW_OCTETS: usize =
+        size_of::<Meter>() + size_of::<Profile>() + Index::OCTETS + Links::OCTETS + Wheel::OCTETS;
+
     /// Octets that a table takes at most, for `F` flows:
     ///
-    /// `F × (entry + free list 4 + wheel 16 + one-sided queue 8 + tunnel + names 256) + index + buckets`
+    /// `F × (flow + free list 8 + second filing + detail + tunnel + rare things + names 256) + buckets`
     ///
-    /// The index has `F × 8/7` slots of 5 octets, rounded up to a power of two. A bucket is held for each tick of the longest time-out. Beyond 2²⁰ flows
-    /// the arrays double as they grow, and old and new are there at once while one is moved: then the part of the arrays counts thrice.
+    /// A bucket is held for each tick of the longest time-out.
     pub fn memory_bytes(&self) -> usize {
         let flows = self.flows_max;
-        let entry = size_of::<Option<Entry>>();
-        let lists = size_of::<u32>() + Wheel::OCTETS + Links::OCTETS;
-        let growth = if flows > RESERVED { 3 } else { 1 };
-        let slots = flows.saturating_mul(8).div_ceil(7).checked_next_power_of_two();
-        let index = slots.unwrap_or(usize::MAX).saturating_mul(size_of::<u32>() + 1);
-        let arrays = flows.saturating_mul(entry + lists).saturating_add(index);
-        let boxes = room::allocated(size_of::<Tunnel>()) + room::OCTETS_EACH;
+        let lists = 2 * size_of::<u32>() + Wheel::OCTETS;
+        let boxes = room::allocated(size_of::<Tunnel>())
+            + room::allocated(size_of::<Rare>())
+            + 2 * Details::OCTETS
+            + room::OCTETS_EACH;
         let longest_ns = self.idle_timeout_ns.max(self.active_timeout_ns);
         let ticks = usize::try_from(longest_ns / TICK_NS).unwrap_or(usize::MAX).saturating_add(2);
         let buckets = ticks.min(flows).saturating_mul(Wheel::BUCKET_OCTETS);
-        arrays
-            .saturating_mul(growth)
-            .saturating_add(flows.saturating_mul(boxes))
-            .saturating_add(buckets)
+        flows.saturating_mul(Self::FLOW_OCTETS + lists + boxes).saturating_add(buckets)
     }
 }
 

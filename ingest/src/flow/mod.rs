@@ -1,23 +1,29 @@
 //! Flows: key, state, one entry, the table, and fragments on their way to it.
 
+mod details;
 mod entry;
 mod fragment;
 mod gap;
 mod heard;
+mod index;
 mod key;
 mod limits;
+mod meter;
+mod names;
+mod profile;
 mod queue;
 mod room;
 mod state;
 mod table;
 mod wheel;
 
-pub use entry::{Entry, Names, Side};
+pub use entry::{Entry, Flow, Side};
 pub use fragment::{Datagram, FragmentTable, Held, Matched};
-pub use gap::{Acknowledged, Gaps};
+pub use gap::Acknowledged;
 pub use heard::{Heard, Place};
 pub use key::{Endpoint, Ends, FlowKey, host_pair_hash};
 pub use limits::{Limits, Reason};
+pub use names::Names;
 pub use room::NameRoom;
 pub use state::{End, Evidence, Initiator, State};
 pub use table::{Arrival, Export, FlowTable, Observed, Open};

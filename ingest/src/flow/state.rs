@@ -71,18 +71,29 @@ const SYN: u16 = 2;
 const SYN_ACK: u16 = 4;
 const FIN: u16 = 8;
 const RST: u16 = 16;
+/// The higher end sent the first packet.
+const HIGH_FIRST: u16 = 1 << 15;
 
 /// Events of a flow, a few bits for each end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct State {
     bits: u16,
-    first: End,
 }
 
 impl State {
     /// Before the first packet, which comes from `first`.
     pub const fn new(first: End) -> Self {
-        Self { bits: 0, first }
+        Self {
+            bits: match first {
+                End::Low => 0,
+                End::High => HIGH_FIRST,
+            },
+        }
+    }
+
+    /// Who sent the first packet.
+    pub const fn first(self) -> End {
+        End::sender(self.bits & HIGH_FIRST == 0)
     }
 
     const fn has(self, end: End, event: u16) -> bool {
@@ -133,7 +144,7 @@ impl State {
         match (is_service_port(low_port), is_service_port(high_port)) {
             (true, false) => Initiator { end: End::High, evidence: Evidence::Port },
             (false, true) => Initiator { end: End::Low, evidence: Evidence::Port },
-            _ => Initiator { end: self.first, evidence: Evidence::FirstSeen },
+            _ => Initiator { end: self.first(), evidence: Evidence::FirstSeen },
         }
     }
 

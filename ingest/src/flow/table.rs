@@ -1,14 +1,19 @@
-//! The flow table of a lane: a hash index over a slab, with hard limits.
+//! The flow table of a lane: an index over places that are taken once, with hard limits.
 //!
 //! Every cut of a flow is decided by the clock of the packets alone, and by the earliest deadline first, so that it makes no difference when the sweep runs.
 //! A table that is full, or nearly, gives up flows of which only one end has spoken before any other: random senders cost other random senders their place.
 
-use hashbrown::HashTable;
-
+use crate::decode::Detail;
+use crate::flow::details::Details;
+use crate::flow::entry::{self, Entry};
+use crate::flow::index::Index;
+use crate::flow::meter::{Marks, Meter};
+use crate::flow::profile::Profile;
 use crate::flow::queue::{Links, Queue};
 use crate::flow::wheel::Wheel;
-use crate::flow::{Acknowledged, Entry, FlowKey, Limits, NameRoom, Reason};
+use crate::flow::{Acknowledged, End, FlowKey, Limits, NameRoom, Reason};
 use crate::observation::{Observation, Sequence, tcp};
+use crate::source::sys::memory::prefetch;
 
 /// How long after its close a connection waits for stragglers (Zeek's `tcp_close_delay`).
 const LINGER_NS: i64 = 5_000_000_000;
@@ -39,7 +44,7 @@ pub struct Arrival {
     pub hash: u64,
     /// Clock of the packets.
     pub clock: i64,
-    /// Where [`FlowTable::find`] found its flow, if it was asked.
+    /// Where [`FlowTable::approach`] found that its flow may lie, if it was asked.
     pub place: Option<u32>,
     /// Its numbers, where it is TCP.
     pub sequence: Option<Sequence>,
@@ -50,14 +55,14 @@ pub struct Arrival {
 /// Who receives a flow that is cut; called only for flows with packets.
 pub trait Export {
     /// Makes a record of what the entry counted since the last one.
-    fn export(&mut self, entry: &mut Entry, reason: Reason);
+    fn export(&mut self, entry: &mut Entry<'_>, reason: Reason);
 }
 
 /// What became of a packet.
 #[derive(Debug)]
 pub struct Observed<'a> {
     /// Its flow.
-    pub entry: &'a mut Entry,
+    pub entry: Entry<'a>,
     /// Whether the flow begins with it.
     pub is_new: bool,
     /// What its acknowledgement showed.
@@ -66,11 +71,17 @@ pub struct Observed<'a> {
     pub room: &'a mut NameRoom,
 }
 
+/// Filed for the end of a closed connection: a bit that no place has.
+const AT_END: u32 = 1 << 31;
+
 /// The flows of a lane.
 #[derive(Debug)]
 pub struct FlowTable {
-    index: HashTable<u32>,
-    slab: Vec<Option<Entry>>,
+    index: Index,
+    meters: Vec<Meter>,
+    profiles: Vec<Profile>,
+    details: Details,
+    /// Places that were left.
     free: Vec<u32>,
     wheel: Wheel,
     links: Links,
@@ -86,15 +97,17 @@ impl FlowTable {
     /// An empty table; `seed` keeps chosen keys from colliding and changes no result.
     pub fn new(limits: Limits, seed: u64) -> Self {
         // Address space only; memory follows as flows come.
-        let flows = limits.reserved();
+        let flows = limits.flows_max;
         Self {
-            index: HashTable::with_capacity(flows),
-            slab: Vec::with_capacity(flows),
-            free: Vec::with_capacity(flows),
-            wheel: Wheel::with_capacity(flows),
+            index: Index::new(flows),
+            meters: Vec::with_capacity(flows),
+            profiles: Vec::with_capacity(flows),
+            details: Details::default(),
+            free: Vec::new(),
+            wheel: Wheel::default(),
             links: Links::with_capacity(flows),
             one_sided: Queue::EMPTY,
-            room: NameRoom::new(limits.flows_max),
+            room: NameRoom::new(flows),
             limits,
             seed,
             evictions: 0,
@@ -106,43 +119,60 @@ impl FlowTable {
         key.hash(self.seed)
     }
 
+    /// A packet with this hash will come: asks for the memory where its flow is looked up.
+    pub fn expect(&self, hash: u64) {
+        self.index.first(hash).map(prefetch);
+    }
+
+    /// Where the flow of a hash may lie; asks for the memory of what a packet changes there.
+    pub fn approach(&self, hash: u64) -> Option<u32> {
+        let place = self.index.candidate(hash)?;
+        if let Some(meter) = self.meters.get(place as usize) {
+            prefetch(&meter.key);
+            prefetch(&meter.counts);
+        }
+        Some(place)
+    }
+
     /// Where a flow lies now, if it is there.
-    pub fn find(&self, key: &FlowKey, hash: u64) -> Option<u32> {
-        self.index.find(hash, |&slot| self.holds(slot, key)).copied()
+    fn find(&self, key: &FlowKey, hash: u64) -> Option<u32> {
+        self.index.find(hash, |place| self.holds(place, key))
     }
 
-    fn entry(&self, slot: u32) -> Option<&Entry> {
-        self.slab.get(slot as usize)?.as_ref()
+    fn holds(&self, place: u32, key: &FlowKey) -> bool {
+        self.meters.get(place as usize).is_some_and(|meter| meter.holds(key))
     }
 
-    fn holds(&self, slot: u32, key: &FlowKey) -> bool {
-        self.entry(slot).is_some_and(|entry| entry.key == *key)
+    /// The meter of a flow, if there is one.
+    fn meter(&self, place: u32) -> Option<&Meter> {
+        self.meters.get(place as usize).filter(|meter| meter.marks.has(Marks::OCCUPIED))
     }
 
-    /// Adds a packet to its flow, cutting the flow before where it is due. Gives the flow, and whether it is new.
+    /// Adds a packet to its flow, cutting the flow before where it is due. A flow that begins with it is asked for its detail.
     pub fn observe(
         &mut self,
         observation: &Observation,
         arrival: Arrival,
+        detail: impl FnOnce() -> Option<Detail>,
         out: &mut impl Export,
     ) -> Observed<'_> {
         let Arrival { hash, clock, place, sequence, tunnel_octets } = arrival;
-        // Since the group was looked up the place may have been given to another flow, or the flow a place.
+        // Since it was approached the place may have been given to another flow, or the flow a place.
         let found = place
-            .filter(|&slot| self.holds(slot, &observation.key))
+            .filter(|&place| self.holds(place, &observation.key))
             .or_else(|| self.find(&observation.key, hash))
-            .filter(|&slot| self.continues(slot, observation, clock, out));
-        let slot = match found {
-            Some(slot) => slot,
-            None => self.insert(observation, hash, clock, out),
+            .filter(|&place| self.continues(place, observation, clock, out));
+        let place = match found {
+            Some(place) => place,
+            None => self.insert(observation, (hash, clock), detail(), out),
         };
-        let (limits, Self { slab, wheel, room, .. }) = (self.limits, self);
-        let entry = occupied(slab, slot);
-        let was_closed = entry.closed_clock != i64::MAX;
+        let (limits, Self { meters, profiles, details, wheel, room, .. }) = (self.limits, self);
+        let mut entry = view(meters, profiles, details, place);
+        let was_closed = entry.meter.marks.has(Marks::CLOSED);
         let acknowledged = entry.observe(observation, sequence, clock);
-        entry.tunnel_bytes += u64::from(tunnel_octets);
-        if !was_closed && entry.closed_clock != i64::MAX {
-            wheel.file(deadline(entry, limits).1, slot);
+        entry.add_tunnel(tunnel_octets);
+        if !was_closed && entry.meter.marks.has(Marks::CLOSED) {
+            file_end(&mut entry, place, limits, wheel);
         }
         Observed { entry, is_new: found.is_none(), acknowledged, room }
     }
@@ -150,21 +180,26 @@ impl FlowTable {
     /// Cuts a known flow where it is due; whether the packet still belongs to it.
     fn continues(
         &mut self,
-        slot: u32,
+        place: u32,
         observation: &Observation,
         clock: i64,
         out: &mut impl Export,
     ) -> bool {
+        let limits = self.limits;
+        let mut entry = view(&mut self.meters, &mut self.profiles, &self.details, place);
+        // Most packets: nothing is due, and nothing beside the meter is looked at.
+        if !entry.meter.marks.has(Marks::CLOSED) && clock < open_deadline(entry.meter, limits) {
+            return true;
+        }
         let is_syn = observation.tcp_flags & (tcp::SYN | tcp::ACK) == tcp::SYN;
-        let entry = occupied(&mut self.slab, slot);
-        let ended = cut(entry, self.limits, clock, out);
+        let ended = cut(&mut entry, limits, clock, out);
         // The port is used again: a SYN on a closed connection opens another (RFC 9293 section 3.6.1).
-        let reopened = !ended && is_syn && entry.closed_clock != i64::MAX;
-        if reopened && entry.packets() > 0 {
-            out.export(entry, Reason::End);
+        let reopened = !ended && is_syn && entry.meter.marks.has(Marks::CLOSED);
+        if reopened && entry.meter.has_packets() {
+            out.export(&mut entry, Reason::End);
         }
         if ended || reopened {
-            self.remove(slot);
+            self.remove(place);
         }
         !(ended || reopened)
     }
@@ -172,131 +207,178 @@ impl FlowTable {
     fn insert(
         &mut self,
         observation: &Observation,
-        hash: u64,
-        clock: i64,
+        (hash, clock): (u64, i64),
+        detail: Option<Detail>,
         out: &mut impl Export,
     ) -> u32 {
         if self.len() >= self.limits.flows_max {
             self.make_room(clock, out);
         }
-        let entry = Entry::new(observation, hash, clock);
-        let deadline =
-            clock.saturating_add(self.limits.idle_timeout_ns.min(self.limits.active_timeout_ns));
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slab.push(None);
-            u32::try_from(self.slab.len() - 1).unwrap_or(u32::MAX)
-        });
-        if let Some(place) = self.slab.get_mut(slot as usize) {
-            *place = Some(entry);
-        }
-        let slab = &self.slab;
-        self.index.insert_unique(hash, slot, |&slot| {
-            slab.get(slot as usize).and_then(Option::as_ref).map_or(0, |entry| entry.hash)
-        });
-        self.wheel.file(deadline, slot);
-        self.links.push(&mut self.one_sided, slot);
-        slot
+        let first = End::sender(observation.has(Observation::FORWARD));
+        let meter = Meter::new(observation.key, first, clock);
+        let detail = self.details.take(detail);
+        let profile = Profile { born_ns: observation.ts_ns, detail, ..Profile::default() };
+        let place = match self.free.pop() {
+            Some(place) => {
+                let at = place as usize;
+                if let Some(slot) = self.meters.get_mut(at) {
+                    *slot = meter.at_place(slot.marks);
+                }
+                if let Some(slot) = self.profiles.get_mut(at) {
+                    *slot = profile;
+                }
+                place
+            }
+            None => {
+                self.meters.push(meter);
+                self.profiles.push(profile);
+                u32::try_from(self.meters.len() - 1).unwrap_or(u32::MAX)
+            }
+        };
+        self.index.insert(hash, place);
+        self.file(place, i64::MAX, clock);
+        self.links.push(&mut self.one_sided, place);
+        place
     }
 
-    fn remove(&mut self, slot: u32) {
-        let Some(entry) = self.slab.get_mut(slot as usize).and_then(Option::take) else { return };
-        if let Ok(found) = self.index.find_entry(entry.hash, |&other| other == slot) {
-            found.remove();
+    /// Files a place for a deadline, at the latest for the first that a flow beginning now could have: so it serves whichever flow is there next.
+    fn file(&mut self, place: u32, deadline_ns: i64, clock: i64) {
+        let Some(meter) = self.meters.get_mut(place as usize) else { return };
+        if !meter.marks.has(Marks::FILED) {
+            meter.marks.set(Marks::FILED);
+            let latest = clock.saturating_add(self.limits.shortest_ns());
+            self.wheel.file(deadline_ns.max(clock).min(latest), place);
         }
-        self.room.give_back(entry.name_octets());
-        self.wheel.leave(slot);
-        self.links.leave(&mut self.one_sided, slot);
-        self.free.push(slot);
+    }
+
+    fn remove(&mut self, place: u32) {
+        let at = place as usize;
+        let (Some(meter), Some(profile)) = (self.meters.get_mut(at), self.profiles.get_mut(at))
+        else {
+            return;
+        };
+        if !meter.marks.has(Marks::OCCUPIED) {
+            return;
+        }
+        self.index.remove(meter.key.hash(self.seed), place);
+        meter.marks = meter.marks.of_place();
+        self.room.give_back(entry::name_octets(profile));
+        self.details.give_back(profile.detail);
+        profile.rare = None;
+        self.links.leave(&mut self.one_sided, place);
+        self.free.push(place);
     }
 
     /// Exports a flow before its time.
-    fn evict(&mut self, slot: u32, out: &mut impl Export) {
-        if let Some(Some(entry)) = self.slab.get_mut(slot as usize)
-            && entry.packets() > 0
-        {
-            out.export(entry, Reason::Resources);
+    fn evict(&mut self, place: u32, out: &mut impl Export) {
+        if self.meter(place).is_some_and(Meter::has_packets) {
+            let mut entry = view(&mut self.meters, &mut self.profiles, &self.details, place);
+            out.export(&mut entry, Reason::Resources);
         }
         self.evictions += 1;
-        self.remove(slot);
+        self.remove(place);
     }
 
     /// Makes room for one flow: the oldest one-sided one that is not busy goes, and only if there is none, another.
     fn make_room(&mut self, clock: i64, out: &mut impl Export) {
         let mut spared = 0;
-        while let Some(slot) = self.oldest_one_sided() {
-            if spared < SPARED && self.spare(slot, clock) {
+        while let Some(place) = self.oldest_one_sided() {
+            if spared < SPARED && self.spare(place, clock) {
                 spared += 1;
             } else {
-                return self.evict(slot, out);
+                return self.evict(place, out);
             }
         }
-        if let Some(slot) = self.most_silent() {
-            self.evict(slot, out);
+        if let Some(place) = self.most_silent(clock) {
+            self.evict(place, out);
         }
     }
 
     /// The first of the one-sided flows; those that were answered leave the queue, each once.
     fn oldest_one_sided(&mut self) -> Option<u32> {
-        while let Some(slot) = self.one_sided.first() {
-            if self.entry(slot).is_some_and(|entry| entry.state.is_one_sided()) {
-                return Some(slot);
+        while let Some(place) = self.one_sided.first() {
+            if self.meter(place).is_some_and(|meter| meter.state.is_one_sided()) {
+                return Some(place);
             }
-            self.links.leave(&mut self.one_sided, slot);
+            self.links.leave(&mut self.one_sided, place);
         }
         None
     }
 
     /// Sends a one-sided flow to the end of its queue if it is a stream of packets, and not just a knock.
-    fn spare(&mut self, slot: u32, clock: i64) -> bool {
-        let is_busy = self.entry(slot).is_some_and(|entry| {
-            entry.packets() > 1 && clock.saturating_sub(entry.last_clock) < FAST_IDLE_NS
+    fn spare(&mut self, place: u32, clock: i64) -> bool {
+        let is_busy = self.meter(place).is_some_and(|meter| {
+            meter.packets() > 1 && clock.saturating_sub(meter.last_clock) < FAST_IDLE_NS
         });
         if is_busy {
-            self.links.leave(&mut self.one_sided, slot);
-            self.links.push(&mut self.one_sided, slot);
+            self.links.leave(&mut self.one_sided, place);
+            self.links.push(&mut self.one_sided, place);
         }
         is_busy
     }
 
-    /// Of some flows that were filed under the earliest deadline, the one silent for longest; those that are due later are filed anew.
-    fn most_silent(&mut self) -> Option<u32> {
+    /// Of some flows that were filed under the earliest deadline, the one silent for longest; all are filed anew.
+    fn most_silent(&mut self, clock: i64) -> Option<u32> {
         let mut sample = [None; SAMPLE];
-        for (place, slot) in sample.iter_mut().zip(self.wheel.earliest(SAMPLE)) {
-            *place = Some(slot);
-        }
-        for &slot in sample.iter().flatten() {
-            let Some(due) = self.entry(slot).map(|entry| deadline(entry, self.limits).1) else {
-                continue;
+        for taken in &mut sample {
+            // Places that were left come up too, each once: they cost nothing but the look.
+            *taken = loop {
+                match self.wheel.take() {
+                    Some(filed) if self.meter(filed & !AT_END).is_none() => {
+                        self.refile(filed, clock);
+                    }
+                    filed => break filed,
+                }
             };
-            if self.wheel.is_early(due, slot) {
-                self.wheel.file(due, slot);
-            }
         }
-        let silent = |&slot: &u32| self.entry(slot).map_or(i64::MAX, |entry| entry.last_clock);
-        sample.into_iter().flatten().min_by_key(silent)
+        let refiled = sample.into_iter().flatten().filter_map(|filed| {
+            let last_clock = self.refile(filed, clock)?;
+            Some((last_clock, filed & !AT_END))
+        });
+        refiled.min().map(|(_, place)| place)
+    }
+
+    /// Files a place anew that has come up, if there is a flow; gives the clock at its last packet.
+    fn refile(&mut self, filed: u32, clock: i64) -> Option<i64> {
+        let place = filed & !AT_END;
+        let meter = self.meters.get_mut(place as usize)?;
+        let mark = if filed == place { Marks::FILED } else { Marks::FILED_END };
+        meter.marks.clear(mark);
+        if !meter.marks.has(Marks::OCCUPIED) {
+            return None;
+        }
+        let mut entry = view(&mut self.meters, &mut self.profiles, &self.details, place);
+        let (last_clock, deadline) = (entry.meter.last_clock, deadline(&entry, self.limits).1);
+        if mark == Marks::FILED_END {
+            file_end(&mut entry, place, self.limits, &mut self.wheel);
+        } else {
+            self.file(place, deadline, clock);
+        }
+        Some(last_clock)
     }
 
     /// Cuts every flow that is due; in a table that is nearly full, one-sided flows sooner.
     pub fn sweep(&mut self, clock: i64, out: &mut impl Export) {
         let limits = self.limits;
-        while let Some(slot) = self.wheel.due(clock) {
-            let Some(Some(entry)) = self.slab.get_mut(slot as usize) else { continue };
-            if cut(entry, limits, clock, out) {
-                self.remove(slot);
-            } else {
-                let deadline = deadline(entry, limits).1;
-                self.wheel.file(deadline.max(clock), slot);
+        while let Some(filed) = self.wheel.due(clock) {
+            let place = filed & !AT_END;
+            if self.meter(place).is_some() {
+                let mut entry = view(&mut self.meters, &mut self.profiles, &self.details, place);
+                if cut(&mut entry, limits, clock, out) {
+                    self.remove(place);
+                }
             }
+            self.refile(filed, clock);
         }
         let mut spared = 0;
         while self.len() > limits.pressure()
             && spared < SPARED_SWEEP
-            && let Some(slot) = self.oldest_one_sided()
+            && let Some(place) = self.oldest_one_sided()
         {
-            let last = self.entry(slot).map_or(i64::MIN, |entry| entry.last_clock);
+            let last = self.meter(place).map_or(i64::MIN, |meter| meter.last_clock);
             if clock.saturating_sub(last) >= FAST_IDLE_NS {
-                self.evict(slot, out);
-            } else if self.spare(slot, clock) {
+                self.evict(place, out);
+            } else if self.spare(place, clock) {
                 spared += 1;
             } else {
                 break;
@@ -306,16 +388,19 @@ impl FlowTable {
 
     /// Exports everything that is left.
     pub fn flush(&mut self, out: &mut impl Export) {
-        for place in &mut self.slab {
-            if let Some(mut entry) = place.take()
-                && entry.packets() > 0
-            {
-                let reason =
-                    if entry.closed_clock == i64::MAX { Reason::Forced } else { Reason::End };
-                out.export(&mut entry, reason);
-            }
+        for place in 0..self.meters.len() {
+            let place = u32::try_from(place).unwrap_or(u32::MAX);
+            let Some(meter) = self.meter(place).filter(|meter| meter.has_packets()) else {
+                continue;
+            };
+            let is_closed = meter.marks.has(Marks::CLOSED);
+            let reason = if is_closed { Reason::End } else { Reason::Forced };
+            let mut entry = view(&mut self.meters, &mut self.profiles, &self.details, place);
+            out.export(&mut entry, reason);
         }
-        self.slab.clear();
+        self.meters.clear();
+        self.profiles.clear();
+        self.details = Details::default();
         self.index.clear();
         self.free.clear();
         (self.wheel, self.links, self.one_sided) =
@@ -325,21 +410,23 @@ impl FlowTable {
 
     /// Adds up what is open, by walking the flows: the ledger's independent count.
     pub fn open(&self) -> Open {
-        self.slab.iter().flatten().fold(Open::default(), |sum, entry| Open {
-            packets: sum.packets + entry.packets(),
-            wire_bytes: sum.wire_bytes + entry.wire_bytes,
-            ip_bytes: sum.ip_bytes + entry.ip_bytes(),
+        let flows = self.meters.iter().zip(&self.profiles);
+        let flows = flows.filter(|(meter, _)| meter.marks.has(Marks::OCCUPIED));
+        flows.fold(Open::default(), |sum, (meter, profile)| Open {
+            packets: sum.packets + entry::packets(meter, profile),
+            wire_bytes: sum.wire_bytes + meter.wire_bytes,
+            ip_bytes: sum.ip_bytes + meter.ip_bytes(),
         })
     }
 
     /// Flows held.
-    pub fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.index.len()
     }
 
     /// Whether no flow is held.
-    pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.index.len() == 0
     }
 
     /// Flows exported because the table was full or nearly, so far.
@@ -353,32 +440,55 @@ impl FlowTable {
     }
 }
 
+/// A flow at its place.
 #[expect(
     clippy::expect_used,
-    reason = "the index names only occupied places: see `insert` and `remove`"
+    reason = "the index names only places that were made: see `insert` and `remove`"
 )]
-fn occupied(slab: &mut [Option<Entry>], slot: u32) -> &mut Entry {
-    let entry = slab.get_mut(slot as usize).and_then(Option::as_mut);
-    entry.expect("the index names only occupied places")
+fn view<'a>(
+    meters: &'a mut [Meter],
+    profiles: &'a mut [Profile],
+    details: &'a Details,
+    place: u32,
+) -> Entry<'a> {
+    let meter = meters.get_mut(place as usize).expect("the index names only places there are");
+    let profile = profiles.get_mut(place as usize).expect("each place has both parts");
+    Entry { detail: details.get(profile.detail), meter, profile }
+}
+
+/// Files a connection that has closed for its end, beside what it is filed for already.
+fn file_end(entry: &mut Entry<'_>, place: u32, limits: Limits, wheel: &mut Wheel) {
+    let marks = &mut entry.meter.marks;
+    if marks.has(Marks::CLOSED) && !marks.has(Marks::FILED_END) {
+        marks.set(Marks::FILED_END);
+        wheel.file(deadline(entry, limits).1, place | AT_END);
+    }
+}
+
+/// The earliest deadline of a flow that has not closed.
+fn open_deadline(meter: &Meter, limits: Limits) -> i64 {
+    let active = meter.part_clock.saturating_add(limits.active_timeout_ns);
+    active.min(meter.last_clock.saturating_add(limits.idle_timeout_ns))
 }
 
 /// The earliest deadline of a flow and what it means. The active time-out wins a tie.
-fn deadline(entry: &Entry, limits: Limits) -> (Reason, i64) {
-    let active = entry.part_clock.saturating_add(limits.active_timeout_ns);
-    let end = entry.closed_clock.saturating_add(LINGER_NS);
-    let idle = entry.last_clock.saturating_add(limits.idle_timeout_ns);
+fn deadline(entry: &Entry<'_>, limits: Limits) -> (Reason, i64) {
+    let Entry { meter, profile, .. } = entry;
+    let active = meter.part_clock.saturating_add(limits.active_timeout_ns);
+    let end = meter.closed_clock(profile.closed_ms).saturating_add(LINGER_NS);
+    let idle = meter.last_clock.saturating_add(limits.idle_timeout_ns);
     let (reason, last) = if end <= idle { (Reason::End, end) } else { (Reason::Idle, idle) };
     if active <= last { (Reason::Active, active) } else { (reason, last) }
 }
 
 /// Makes the records that are due, in the order of their deadlines; whether the flow has ended.
-fn cut(entry: &mut Entry, limits: Limits, clock: i64, out: &mut impl Export) -> bool {
+fn cut(entry: &mut Entry<'_>, limits: Limits, clock: i64, out: &mut impl Export) -> bool {
     loop {
         let (reason, at) = deadline(entry, limits);
         if clock < at {
             return false;
         }
-        if entry.packets() > 0 {
+        if entry.meter.has_packets() {
             out.export(entry, reason);
             entry.next_part();
         }

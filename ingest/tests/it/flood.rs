@@ -22,10 +22,10 @@ struct Count {
 }
 
 impl Export for Count {
-    fn export(&mut self, entry: &mut Entry, reason: Reason) {
+    fn export(&mut self, entry: &mut Entry<'_>, reason: Reason) {
         self.packets += entry.packets();
         if reason == Reason::Resources {
-            let by_state = if State::is_one_sided(entry.state) {
+            let by_state = if State::is_one_sided(entry.state()) {
                 &mut self.one_sided
             } else {
                 &mut self.two_sided
@@ -78,7 +78,7 @@ impl Attack {
         let hash = self.table.hash(&observation.key);
         let arrival = Arrival { hash, clock, place: None, sequence: None, tunnel_octets: 0 };
         self.given += 1;
-        self.table.observe(&observation, arrival, &mut self.count).is_new
+        self.table.observe(&observation, arrival, || None, &mut self.count).is_new
     }
 
     fn assert_nothing_lost(&mut self) {
@@ -162,7 +162,7 @@ fn idle_and_closed_flows_are_cut_within_two_ticks_of_their_time() {
     reset.tcp_flags = 0x04;
     let hash = attack.table.hash(&reset.key);
     let arrival = Arrival { hash, clock: 0, place: None, sequence: None, tunnel_octets: 0 };
-    attack.table.observe(&reset, arrival, &mut attack.count);
+    attack.table.observe(&reset, arrival, || None, &mut attack.count);
     attack.given += 1;
     for (until, left) in [(5, 1), (30, 0)] {
         attack.table.sweep(until * SECOND_NS - 1, &mut attack.count);
@@ -199,17 +199,15 @@ fn a_flood_in_a_process_of_its_own() {
             let observation = packet(number, number % 2 == 0, clock);
             let hash = attack.table.hash(&observation.key);
             let arrival = Arrival { hash, clock, place: None, sequence: None, tunnel_octets: 0 };
-            let observed = attack.table.observe(&observation, arrival, &mut attack.count);
-            attack.given += 1;
-            // The worst there is: everything in a tunnel, and everything has a name.
-            let tunnel = Tunnel::default();
-            let detail = Detail {
-                link: Link::default(),
-                dscp: 0,
-                icmp: None,
-                tunnel: Some(Box::new(tunnel)),
+            // The worst there is: everything in a tunnel, each by a way of its own, and everything has a name.
+            let detail = || {
+                let tunnel = Some(Box::new(Tunnel::default()));
+                let link = Link { mpls: u32::try_from(number).ok(), ..Link::default() };
+                Some(Detail { link, dscp: 0, icmp: None, tunnel })
             };
-            observed.entry.detail = Some(detail);
+            let mut observed =
+                attack.table.observe(&observation, arrival, detail, &mut attack.count);
+            attack.given += 1;
             let hello =
                 ClientHello { server_name: Some(name.to_uppercase().into()), ..Default::default() };
             observed.entry.learn(Hint::Tls(hello), observed.room);

@@ -4,6 +4,7 @@
 
 pub(crate) mod ethtool;
 pub(crate) mod machine;
+pub(crate) mod memory;
 pub(crate) mod ring;
 pub(crate) mod socket;
 pub(crate) mod xdp;

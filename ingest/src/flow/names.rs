@@ -1,0 +1,138 @@
+//! What named a flow.
+
+use std::sync::Arc;
+
+use crate::flow::room::allocated;
+use crate::hint::{ClientHello, Hint, Ja4};
+
+/// Names kept besides the first.
+const FURTHER_NAMES_MAX: usize = 8;
+/// Where a name stood that any other outranks: the server said it, and of many.
+const CERTIFICATE: &str = "tls_cert";
+
+/// What named the flow; allocated when something does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Protocol seen.
+    pub service: Option<&'static str>,
+    /// First name of the server.
+    pub server_name: Option<Arc<str>>,
+    /// Where that stood.
+    pub source: Option<&'static str>,
+    /// Further names.
+    pub further: Vec<Arc<str>>,
+    /// First ALPN protocol offered.
+    pub alpn: Option<Arc<str>>,
+    /// Highest TLS version offered.
+    pub tls_version: Option<&'static str>,
+    /// Fingerprint of the client hello.
+    pub ja4: Option<Ja4>,
+    /// Whether ECH was offered.
+    pub ech_offered: Option<bool>,
+    /// User-Agent of the first request.
+    pub user_agent: Option<Arc<str>>,
+}
+
+impl Names {
+    fn name(&mut self, name: Option<Arc<str>>, source: &'static str) {
+        let Some(name) = name else { return };
+        if self.source == Some(CERTIFICATE) && source != CERTIFICATE {
+            let outranked = self.server_name.replace(Arc::clone(&name));
+            self.source = Some(source);
+            self.further.retain(|other| *other != name);
+            let outranked = outranked.filter(|other| *other != name);
+            if self.further.len() < FURTHER_NAMES_MAX {
+                self.further.splice(..0, outranked);
+            }
+            return;
+        }
+        match &self.server_name {
+            None => {
+                self.server_name = Some(name);
+                self.source = Some(source);
+            }
+            Some(first) if *first == name || self.further.contains(&name) => {}
+            Some(_) if self.further.len() < FURTHER_NAMES_MAX => self.further.push(name),
+            Some(_) => {}
+        }
+    }
+
+    /// Octets that hang on it.
+    pub(super) fn octets(&self) -> usize {
+        let texts = [&self.server_name, &self.alpn, &self.user_agent].into_iter().flatten();
+        let list = match self.further.capacity() {
+            0 => 0,
+            names => allocated(names * size_of::<Arc<str>>()),
+        };
+        list + texts.chain(&self.further).map(|text| text_octets(Some(text))).sum::<usize>()
+    }
+
+    fn greet(&mut self, hello: ClientHello, service: &'static str, source: &'static str) {
+        self.service.get_or_insert(service);
+        self.name(hello.server_name, source);
+        self.alpn = self.alpn.take().or(hello.alpn);
+        // A hello is learned from while it comes: there may be more in it, never less.
+        self.tls_version = self.tls_version.or(hello.version);
+        self.ja4 = self.ja4.or(hello.ja4);
+        self.ech_offered = self.ech_offered.max(Some(hello.ech_offered));
+    }
+
+    /// Takes in what a payload said.
+    pub fn learn(&mut self, hint: Hint) {
+        match hint {
+            Hint::Tls(hello) => self.greet(hello, "tls", "tls_sni"),
+            Hint::Quic(mut hello) => {
+                hello.ja4 = hello.ja4.map(|ja4| ja4.over(b'q'));
+                self.greet(hello, "quic", "quic_sni");
+            }
+            Hint::Certificate(certificate) => {
+                self.service.get_or_insert("tls");
+                for name in certificate.names {
+                    self.name(Some(name), CERTIFICATE);
+                }
+            }
+            Hint::Http(request) => {
+                self.service.get_or_insert("http");
+                let source = if request.is_connect { "http_connect" } else { "http_host" };
+                self.name(request.target, source);
+                self.name(request.host, source);
+                self.user_agent = self.user_agent.take().or(request.user_agent);
+            }
+            Hint::Spoken(spoken) => {
+                self.service.get_or_insert(spoken.service);
+                self.name(spoken.name, spoken.service);
+            }
+        }
+    }
+}
+
+impl Names {
+    /// Whether the client has named the server.
+    pub(super) fn is_from_client(&self) -> bool {
+        self.source.is_some_and(|source| source != CERTIFICATE)
+    }
+}
+
+/// Octets that a text takes.
+fn text_octets(text: Option<&Arc<str>>) -> usize {
+    text.map_or(0, |text| allocated(2 * size_of::<usize>() + text.len()))
+}
+
+/// Octets that a hint may add to the names of a flow: its texts, and the list of further names.
+pub(super) fn octets_of(hint: &Hint) -> usize {
+    let texts: [Option<&Arc<str>>; 3] = match hint {
+        Hint::Tls(hello) | Hint::Quic(hello) => {
+            [hello.server_name.as_ref(), hello.alpn.as_ref(), None]
+        }
+        Hint::Http(request) => {
+            [request.target.as_ref(), request.host.as_ref(), request.user_agent.as_ref()]
+        }
+        Hint::Certificate(_) => [None; 3],
+        Hint::Spoken(spoken) => [spoken.name.as_ref(), None, None],
+    };
+    let names: &[Arc<str>] =
+        if let Hint::Certificate(certificate) = hint { &certificate.names } else { &[] };
+    let texts = texts.into_iter().flatten().chain(names);
+    let list = allocated(FURTHER_NAMES_MAX * size_of::<Arc<str>>());
+    texts.map(|text| text_octets(Some(text))).sum::<usize>() + list
+}
