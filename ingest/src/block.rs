@@ -9,6 +9,7 @@ use crossbeam::queue::ArrayQueue;
 
 use crate::frame::Frame;
 use crate::frame::LinkType;
+use crate::source::sys::memory::prefetch;
 
 /// Where a frame lies in its block, and which lane it is for.
 #[derive(Debug, Clone, Copy)]
@@ -170,6 +171,16 @@ impl Block {
     /// The frame that a reference names.
     pub fn frame(&self, at: &FrameRef) -> Frame<'_> {
         at.frame(self.memory.bytes())
+    }
+
+    /// A frame will be read soon: asks for the memory of its headers.
+    #[inline]
+    pub(crate) fn expect(&self, at: &FrameRef) {
+        let bytes = self.memory.bytes();
+        let start = at.offset as usize;
+        for line in [start, start + 64] {
+            bytes.get(line).map(prefetch);
+        }
     }
 
     /// All frames.

@@ -36,6 +36,7 @@ impl Duplicates {
     }
 
     /// Whether a packet was seen a moment before; it is remembered in any case.
+    #[inline]
     pub(crate) fn saw(&mut self, print: &Print, ts_ns: i64) -> bool {
         let place = usize::try_from(print.packet >> 51).unwrap_or_default();
         let Some(slot) = self.slots.get_mut(place) else { return false };

@@ -17,6 +17,7 @@ use crate::flow::{Arrival, FlowTable, FragmentTable, Held, Limits, Matched, Open
 use crate::frame::Frame;
 use crate::hearing::{Hearing, Speech};
 use crate::ledger::{IntervalEnd, Tally, Totals};
+use crate::observation::Observation;
 use crate::record::RowStyle;
 use crate::watch::Watch;
 
@@ -24,6 +25,9 @@ use crate::watch::Watch;
 const STEP_BACK_NS: i64 = 2_000_000_000;
 /// Packets looked up together.
 const GROUP: usize = 32;
+
+/// How many frames before its turn a frame's memory is asked for.
+const AHEAD: usize = 8;
 
 /// A moment of the machine's clock, between the frames before it and those after.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,14 +61,11 @@ pub struct LaneSettings {
     pub packets: PacketArgs,
 }
 
-/// A packet that waits to be looked up, with the clock at its arrival.
+/// A packet that waits to be looked up.
 struct Grouped {
-    decoded: Decoded,
-    hash: u64,
+    observation: Observation,
+    arrival: Arrival,
     at: FrameRef,
-    clock: i64,
-    /// Where its flow lay when the group was looked up.
-    place: Option<u32>,
 }
 
 /// A lane's state.
@@ -143,7 +144,11 @@ impl<O: Outbox> Lane<O> {
             self.tally.seen.wire_bytes += seen.wire_bytes;
         }
         self.tally.super_frames += block.super_frames;
-        for at in block.refs() {
+        let refs = block.refs();
+        for (place, at) in refs.iter().enumerate() {
+            if let Some(later) = refs.get(place + AHEAD) {
+                block.expect(later);
+            }
             if at.ts_ns > self.clock {
                 self.advance(at.ts_ns, Some(block));
             } else if self.live && at.ts_ns < self.clock.saturating_sub(STEP_BACK_NS) {
@@ -228,12 +233,13 @@ impl<O: Outbox> Lane<O> {
             }
         }
         self.tally.accept(&decoded.observation);
-        let Decoded { observation, fragment, tunnel_octets, .. } = decoded;
+        let Decoded { observation, fragment, sequence, tunnel_octets, .. } = decoded;
         match fragment {
             None => {
                 let (hash, clock) = (self.table.hash(&observation.key), self.clock);
                 self.table.expect(hash);
-                self.group.push(Grouped { decoded, hash, at: *at, clock, place: None });
+                let arrival = Arrival { hash, clock, place: None, sequence, tunnel_octets };
+                self.group.push(Grouped { observation, arrival, at: *at });
                 if self.group.len() >= GROUP {
                     self.settle(block);
                 }
@@ -262,15 +268,14 @@ impl<O: Outbox> Lane<O> {
     fn settle(&mut self, block: &Block) {
         let mut group = std::mem::take(&mut self.group);
         for grouped in &mut group {
-            grouped.place = self.table.approach(grouped.hash);
+            grouped.arrival.place = self.table.approach(grouped.arrival.hash);
         }
-        for &Grouped { ref decoded, hash, ref at, clock, place } in &group {
-            let &Decoded { ref observation, sequence, tunnel_octets, .. } = decoded;
-            let arrival = Arrival { hash, clock, place, sequence, tunnel_octets };
+        for Grouped { observation, arrival, at } in &group {
             let detail = || self.decoder.detail(&block.frame(at));
-            let observed = self.table.observe(observation, arrival, detail, &mut self.desk);
+            let observed = self.table.observe(observation, *arrival, detail, &mut self.desk);
             self.tally.acknowledge(observed.acknowledged);
             if observation.payload_at != 0 && !observed.entry.is_deaf() {
+                let Arrival { clock, sequence, .. } = *arrival;
                 let speech = Speech { frame: block.frame(at), observation, clock, sequence };
                 self.hearing.hear(observed, &speech, &mut self.desk);
             }

@@ -131,7 +131,7 @@ struct FirstPacket {
 
 impl FirstPacket {
     fn of(entry: &Entry<'_>, src_is_first: bool) -> Self {
-        let Some(detail) = entry.detail else { return Self::default() };
+        let Some(detail) = entry.detail() else { return Self::default() };
         let (link, tunnel) = (&detail.link, detail.tunnel.as_deref());
         let (outermost, ends) =
             (tunnel.and_then(Tunnel::outermost), tunnel.and_then(|tunnel| tunnel.ends));

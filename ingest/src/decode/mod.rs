@@ -10,6 +10,7 @@ mod link;
 mod net;
 mod opened;
 mod overlay;
+mod plain;
 mod plausible;
 mod print;
 pub mod protocol;
@@ -77,6 +78,17 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    /// The way to the innermost header, straight where it is a plain one.
+    #[inline]
+    fn find(self, frame: &Frame<'_>, witness: &mut impl Witness) -> Result<Walk, Reject> {
+        if let Some((link, net)) = plain::headers(frame)
+            && (net.protocol == protocol::TCP || !tunnel::may_be(frame.bytes, &net, self.tunnels))
+        {
+            return Ok(Walk { link, net, outermost: net.octets });
+        }
+        self.walk(frame, witness)
+    }
+
     fn walk(self, frame: &Frame<'_>, witness: &mut impl Witness) -> Result<Walk, Reject> {
         let bytes = frame.bytes;
         let link = strip(frame)?;
@@ -115,17 +127,25 @@ impl Decoder {
     }
 
     /// Says what a frame is.
+    #[inline]
     pub fn decode(self, frame: &Frame<'_>) -> Result<Decoded, Reject> {
         let mut space = Space::default();
-        let Walk { link, net, outermost } = if self.space.has_tunnel() {
-            self.walk(frame, &mut space)
+        let walk = if self.space.has_tunnel() {
+            self.find(frame, &mut space)
         } else {
-            self.walk(frame, &mut ())
+            self.find(frame, &mut ())
         }?;
+        Ok(self.conclude(frame, &walk, space))
+    }
+
+    /// What the innermost headers say.
+    #[inline]
+    fn conclude(self, frame: &Frame<'_>, walk: &Walk, mut space: Space) -> Decoded {
+        let Walk { link, net, outermost } = walk;
         if self.space.has_vlan() {
             space.vlan([link.vlan, link.inner_vlan]);
         }
-        let transport = transport::parse(frame.bytes, &net);
+        let transport = transport::parse(frame.bytes, net);
         let (key, forward) = FlowKey::of(&Ends {
             from: Endpoint { address: net.from, port: transport.from_port },
             to: Endpoint { address: net.to, port: transport.to_port },
@@ -133,14 +153,10 @@ impl Decoder {
             ip_version: net.version,
         });
         let claimed = link.ip_at as u64 + u64::from(net.octets);
-        let mut bits = 0;
-        for (bit, set) in [
-            (Observation::FORWARD, forward),
-            (Observation::FRAGMENT, net.fragment.is_some()),
-            (Observation::EXCEEDS_FRAME, claimed > u64::from(frame.original)),
-        ] {
-            bits |= if set { bit } else { 0 };
-        }
+        let bit = |bit, set| if set { bit } else { 0 };
+        let bits = bit(Observation::FORWARD, forward)
+            | bit(Observation::FRAGMENT, net.fragment.is_some())
+            | bit(Observation::EXCEEDS_FRAME, claimed > u64::from(frame.original));
         let captured = transport.payload_at < frame.bytes.len() && transport.payload_octets > 0;
         let headers = net.octets - transport.payload_octets;
         let observation = Observation {
@@ -153,19 +169,19 @@ impl Decoder {
             header_bytes: u16::try_from(headers).unwrap_or(u16::MAX),
             payload_at: if captured { u16::try_from(transport.payload_at).unwrap_or(0) } else { 0 },
         };
-        Ok(Decoded {
+        Decoded {
             observation,
             fragment: net.fragment,
             sequence: transport.sequence,
             tunnel_octets: outermost.saturating_sub(net.octets),
-            print: Print::of(frame.bytes, &link, &net),
-        })
+            print: Print::of(frame.bytes, link, net),
+        }
     }
 
     /// The details of a frame that [`Self::decode`] has accepted.
     pub fn detail(self, frame: &Frame<'_>) -> Option<Detail> {
         let mut tunnel = Tunnel::default();
-        let Walk { link, net, .. } = self.walk(frame, &mut tunnel).ok()?;
+        let Walk { link, net, .. } = self.find(frame, &mut tunnel).ok()?;
         let is_icmp = matches!(net.protocol, protocol::ICMP | protocol::ICMPV6);
         let icmp = if is_icmp && net.fragment.is_none_or(|fragment| fragment.first) {
             bytes::array(frame.bytes, net.payload_at).map(|[kind, code]: [u8; 2]| (kind, code))
@@ -178,7 +194,7 @@ impl Decoder {
 
     /// Hash of the two innermost hosts of a frame; what has none goes where 0 goes.
     pub fn lane_hash(self, frame: &Frame<'_>) -> u64 {
-        self.walk(frame, &mut ()).map_or(0, |walk| host_pair_hash(&walk.net.from, &walk.net.to))
+        self.find(frame, &mut ()).map_or(0, |walk| host_pair_hash(&walk.net.from, &walk.net.to))
     }
 }
 
@@ -198,6 +214,12 @@ mod tests {
             start in prop::sample::select(vec![
                 vec![], vec![0x08, 0x00, 0x45], vec![0x86, 0xdd, 0x60], vec![0x81, 0x00],
                 vec![0x88, 0x47], vec![0x88, 0x64], vec![0x08, 0x00, 0x4f],
+                vec![0x08, 0x00, 0x45, 0, 0, 90, 1, 2, 0x40, 0, 64, 6],
+                vec![0x08, 0x00, 0x45, 0, 0, 90, 1, 2, 0x40, 0, 64, 17],
+                vec![0x86, 0xdd, 0x6b, 0x70, 0, 0, 0, 60, 6, 64],
+                vec![0x86, 0xdd, 0x60, 0, 0, 0, 0, 60, 17, 64],
+                vec![0x81, 0, 0x20, 7, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 60, 6, 64],
+                vec![0x88, 0xa8, 0x20, 7, 0x81, 0, 0, 9, 8, 0, 0x45, 0, 0, 90, 0, 0, 0, 0, 64, 17],
             ]),
         ) {
             let mut bytes = bytes;
@@ -209,6 +231,13 @@ mod tests {
             let decoder = Decoder::default();
             let decoded = decoder.decode(&frame);
             let _ = (decoder.detail(&frame), decoder.lane_hash(&frame));
+            // The straight way says what the long one does.
+            if plain::headers(&frame).is_some() {
+                let mut space = Space::default();
+                let walked = decoder.walk(&frame, &mut space);
+                let walked = walked.map(|walk| decoder.conclude(&frame, &walk, space));
+                prop_assert_eq!(&decoded, &walked);
+            }
             if let Ok(Decoded { observation, .. }) = decoded {
                 prop_assert_eq!(observation.wire_bytes, original);
                 prop_assert!(usize::from(observation.payload_at) <= bytes.len());

@@ -103,7 +103,7 @@ fn v4(bytes: &[u8], at: usize, on_wire: u32) -> Result<Net, Reject> {
 }
 
 /// An IPv4 address as an endpoint keeps it.
-fn v4_address([a, b, c, d]: [u8; 4]) -> [u8; 16] {
+pub(crate) const fn v4_address([a, b, c, d]: [u8; 4]) -> [u8; 16] {
     [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
 }
 

@@ -13,13 +13,14 @@ const V6_OCTETS: usize = 40;
 pub struct Print {
     /// Hash of addresses, identification, lengths and what the packet carries; TTL, DSCP, ECN and check sum of the IP header left out.
     pub packet: u64,
-    /// Hash of TTL, MAC addresses and VLAN.
+    /// Hash of TTL, MAC addresses and VLAN; 0 where the packet is numbered.
     pub path: u16,
     /// Whether an identification tells this packet from the sender's next one (RFC 6864: 0 does not, and IPv6 has none).
     pub is_numbered: bool,
 }
 
 impl Print {
+    #[inline]
     pub(crate) fn of(bytes: &[u8], link: &Link, net: &Net) -> Self {
         let at = link.ip_at;
         // Length, identification and fragment of IPv4; flow label, length and next header of IPv6.
@@ -37,22 +38,33 @@ impl Print {
         let from = if net.version == 4 { net.payload_at } else { at + V6_OCTETS };
         let to = net.end().min(from + COMPARED).min(bytes.len());
         for chunk in bytes.get(from..to).unwrap_or_default().chunks(16) {
-            let mut octets = [0; 16];
-            for (slot, octet) in octets.iter_mut().zip(chunk) {
-                *slot = *octet;
-            }
-            packet = mix(packet, octets);
+            packet = mix(packet, padded(chunk));
         }
-        let mut way = [0; 16];
-        let macs = [link.source_mac.unwrap_or_default(), link.target_mac.unwrap_or_default()];
-        let [v0, v1] = link.vlan.unwrap_or(u16::MAX).to_ne_bytes();
-        for (slot, octet) in way.iter_mut().zip(macs.into_iter().flatten().chain([v0, v1, hops])) {
-            *slot = octet;
-        }
-        let [high, low, ..] = mix(SEED, way).to_be_bytes();
-        let path = u16::from_be_bytes([high, low]);
+        // The path decides only where no number does.
+        let path = if is_numbered { 0 } else { path(link, hops) };
         Self { packet, path, is_numbered }
     }
+}
+
+/// Sixteen octets, zeros after the last.
+fn padded(chunk: &[u8]) -> [u8; 16] {
+    chunk.first_chunk().copied().unwrap_or_else(|| {
+        let mut octets = [0; 16];
+        for (slot, octet) in octets.iter_mut().zip(chunk) {
+            *slot = *octet;
+        }
+        octets
+    })
+}
+
+/// Hash of TTL, MAC addresses and VLAN.
+fn path(link: &Link, hops: u8) -> u16 {
+    let [s0, s1, s2, s3, s4, s5] = link.source_mac.unwrap_or_default();
+    let [t0, t1, t2, t3, t4, t5] = link.target_mac.unwrap_or_default();
+    let [v0, v1] = link.vlan.unwrap_or(u16::MAX).to_ne_bytes();
+    let way = [s0, s1, s2, s3, s4, s5, t0, t1, t2, t3, t4, t5, v0, v1, hops, 0];
+    let [high, low, ..] = mix(SEED, way).to_be_bytes();
+    u16::from_be_bytes([high, low])
 }
 
 /// Odd numbers without a pattern.

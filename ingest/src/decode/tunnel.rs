@@ -23,6 +23,21 @@ mod port {
     pub(super) const MPLS_IN_UDP: u16 = 6635;
 }
 
+/// All of them.
+const PORTS: [u16; 11] = [
+    port::L2TP,
+    port::GTP_U,
+    port::TEREDO,
+    port::LISP,
+    port::GRE_IN_UDP,
+    port::VXLAN,
+    port::VXLAN_GPE,
+    port::AYIYA,
+    port::CAPWAP,
+    port::GENEVE,
+    port::MPLS_IN_UDP,
+];
+
 /// IPv4 in IP (RFC 2003) and IPv6 in IP (RFC 4213).
 const IPV4_IN_IP: u8 = 4;
 const IPV6_IN_IP: u8 = 41;
@@ -45,6 +60,24 @@ pub(crate) fn open(bytes: &[u8], net: &Net, tunnels: Tunnels) -> Option<Opened> 
         protocol::UDP => udp(bytes, net, tunnels),
         _ => None,
     }
+}
+
+/// Whether a UDP datagram is worth a closer look. Most are not: no port of a tunnel, and a payload that begins like none.
+#[inline]
+pub(crate) fn may_be(bytes: &[u8], net: &Net, tunnels: Tunnels) -> bool {
+    let Some([f0, f1, t0, t1, ..]) = array::<8>(bytes, net.payload_at) else { return true };
+    let is_ours = |high, low| PORTS.contains(&u16::from_be_bytes([high, low]));
+    if is_ours(f0, f1) || is_ours(t0, t1) {
+        return true;
+    }
+    // See `on_any_port`: VXLAN, version 0 of Geneve, GTP-U, and IPv6 as long as the datagram.
+    let at = net.payload_at + 8;
+    tunnels == Tunnels::All
+        && array(bytes, at).is_some_and(|[first, second, _, _, high, low]| match (first, second) {
+            (0x08, 0) | (0x00..=0x3f, 0 | 0x40) | (0x30..=0x37, 255) => true,
+            (0x60..=0x6f, _) => at + 40 + usize::from(u16::from_be_bytes([high, low])) == net.end(),
+            _ => false,
+        })
 }
 
 fn udp(bytes: &[u8], net: &Net, tunnels: Tunnels) -> Option<Opened> {

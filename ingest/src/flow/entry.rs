@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::decode::{Detail, protocol};
+use crate::flow::details::Details;
 use crate::flow::gap::{self, Known, Seen};
 use crate::flow::meter::{Marks, Meter, closed_ms};
 use crate::flow::names::octets_of;
@@ -44,7 +45,7 @@ impl Flow {
 
     /// A view of it.
     pub fn entry(&mut self) -> Entry<'_> {
-        Entry { meter: &mut self.meter, profile: &mut self.profile, detail: None }
+        Entry { meter: &mut self.meter, profile: &mut self.profile, details: None }
     }
 }
 
@@ -53,8 +54,8 @@ impl Flow {
 pub struct Entry<'a> {
     pub(super) meter: &'a mut Meter,
     pub(super) profile: &'a mut Profile,
-    /// Link layer, DSCP, ICMP and tunnel of the first packet.
-    pub detail: Option<&'a Detail>,
+    /// Where its detail is, if it is in a table.
+    pub(super) details: Option<&'a Details>,
 }
 
 impl Entry<'_> {
@@ -166,6 +167,11 @@ impl Entry<'_> {
         } else {
             meter.marks.clear(Marks::HOLES);
         }
+    }
+
+    /// Link layer, DSCP, ICMP and tunnel of the first packet.
+    pub fn detail(&self) -> Option<&Detail> {
+        self.details?.get(self.profile.detail)
     }
 
     /// Which flow.

@@ -3,6 +3,8 @@
 //! A slot holds the upper half of the hash, which decides where it belongs, and the place; so slots can be moved without asking the flows for their keys.
 //! It never grows: room for all flows is taken at the beginning, and a packet never waits for it.
 
+use crate::source::sys::memory::ask_for_huge_pages;
+
 /// An empty slot.
 const EMPTY: Slot = Slot { upper: 0, place: u32::MAX };
 
@@ -15,7 +17,7 @@ struct Slot {
 /// Places by hash.
 #[derive(Debug)]
 pub(super) struct Index {
-    slots: Box<[Slot]>,
+    slots: Vec<Slot>,
     used: usize,
 }
 
@@ -25,8 +27,11 @@ impl Index {
 
     /// Room for as many flows.
     pub(super) fn new(flows: usize) -> Self {
-        let slots = (flows + flows / 3).saturating_add(8);
-        Self { slots: vec![EMPTY; slots].into_boxed_slice(), used: 0 }
+        let count = (flows + flows / 3).saturating_add(8);
+        let mut slots = Vec::with_capacity(count);
+        ask_for_huge_pages(&mut slots);
+        slots.resize(count, EMPTY);
+        Self { slots, used: 0 }
     }
 
     /// Flows in it.

@@ -12,6 +12,12 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// The order of ends, as two numbers.
+    #[inline]
+    const fn rank(&self) -> (u128, u16) {
+        (u128::from_be_bytes(self.address), self.port)
+    }
+
     /// The address of an IP version.
     pub fn ip(&self, version: u8) -> IpAddr {
         let [a, b, c, d, ..] = self.address;
@@ -53,8 +59,9 @@ pub struct Ends {
 
 impl FlowKey {
     /// The key, and whether the sender is its lower end.
+    #[inline]
     pub fn of(ends: &Ends) -> (Self, bool) {
-        let forward = ends.from <= ends.to;
+        let forward = ends.from.rank() <= ends.to.rank();
         let (low, high) = if forward { (ends.from, ends.to) } else { (ends.to, ends.from) };
         let (ip_proto, ip_version) = (ends.ip_proto, ends.ip_version);
         (Self { low, high, ip_proto, ip_version, space: [0; 4] }, forward)
@@ -67,6 +74,7 @@ impl FlowKey {
     }
 
     /// 64-bit hash; a seed that nobody outside knows keeps chosen keys from colliding.
+    #[inline]
     pub fn hash(&self, seed: u64) -> u64 {
         let [a, b] = words(&self.low.address);
         let [c, d] = words(&self.high.address);

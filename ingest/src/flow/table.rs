@@ -13,7 +13,7 @@ use crate::flow::queue::{Links, Queue};
 use crate::flow::wheel::Wheel;
 use crate::flow::{Acknowledged, End, FlowKey, Limits, NameRoom, Reason};
 use crate::observation::{Observation, Sequence, tcp};
-use crate::source::sys::memory::prefetch;
+use crate::source::sys::memory::{ask_for_huge_pages, prefetch};
 
 /// How long after its close a connection waits for stragglers (Zeek's `tcp_close_delay`).
 const LINGER_NS: i64 = 5_000_000_000;
@@ -98,10 +98,13 @@ impl FlowTable {
     pub fn new(limits: Limits, seed: u64) -> Self {
         // Address space only; memory follows as flows come.
         let flows = limits.flows_max;
+        let (mut meters, mut profiles) = (Vec::with_capacity(flows), Vec::with_capacity(flows));
+        ask_for_huge_pages(&mut meters);
+        ask_for_huge_pages(&mut profiles);
         Self {
             index: Index::new(flows),
-            meters: Vec::with_capacity(flows),
-            profiles: Vec::with_capacity(flows),
+            meters,
+            profiles,
             details: Details::default(),
             free: Vec::new(),
             wheel: Wheel::default(),
@@ -453,7 +456,7 @@ fn view<'a>(
 ) -> Entry<'a> {
     let meter = meters.get_mut(place as usize).expect("the index names only places there are");
     let profile = profiles.get_mut(place as usize).expect("each place has both parts");
-    Entry { detail: details.get(profile.detail), meter, profile }
+    Entry { meter, profile, details: Some(details) }
 }
 
 /// Files a connection that has closed for its end, beside what it is filed for already.
