@@ -32,6 +32,7 @@ const _: () = assert!(size_of::<FrameRef>() <= 24);
 
 impl FrameRef {
     /// The frame in the memory it lies in.
+    #[inline]
     pub fn frame<'a>(&self, memory: &'a [u8]) -> Frame<'a> {
         let start = self.offset as usize;
         let bytes = memory.get(start..start + self.captured as usize).unwrap_or_default();
@@ -169,6 +170,7 @@ impl Block {
     }
 
     /// The frame that a reference names.
+    #[inline]
     pub fn frame(&self, at: &FrameRef) -> Frame<'_> {
         at.frame(self.memory.bytes())
     }

@@ -45,6 +45,7 @@ pub(crate) fn headers(frame: &Frame<'_>) -> Option<(Link, Net)> {
     Some((link, net))
 }
 
+#[inline]
 fn v4(bytes: &[u8], at: usize) -> Option<Net> {
     let header: [u8; 20] = array(bytes, at)?;
     let [first, tos, l0, l1, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
@@ -67,6 +68,7 @@ fn v4(bytes: &[u8], at: usize) -> Option<Net> {
     })
 }
 
+#[inline]
 fn v6(bytes: &[u8], at: usize) -> Option<Net> {
     let header: &[u8; 40] = bytes.get(at..)?.first_chunk()?;
     let [v, t, _, _, l0, l1, protocol, ..] = *header;

@@ -47,6 +47,7 @@ impl Print {
 }
 
 /// Sixteen octets, zeros after the last.
+#[inline]
 fn padded(chunk: &[u8]) -> [u8; 16] {
     chunk.first_chunk().copied().unwrap_or_else(|| {
         let mut octets = [0; 16];
@@ -71,6 +72,7 @@ fn path(link: &Link, hops: u8) -> u16 {
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const OTHER_SEED: u64 = 0xd6e8_feb8_6659_fd93;
 
+#[inline]
 fn mix(hash: u64, octets: [u8; 16]) -> u64 {
     let value = u128::from_ne_bytes(octets);
     #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
@@ -79,6 +81,7 @@ fn mix(hash: u64, octets: [u8; 16]) -> u64 {
 }
 
 /// Multiply and fold, as in wyhash (W. Yi, 2019).
+#[inline]
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]

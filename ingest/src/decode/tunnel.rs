@@ -23,20 +23,23 @@ mod port {
     pub(super) const MPLS_IN_UDP: u16 = 6635;
 }
 
-/// All of them.
-const PORTS: [u16; 11] = [
-    port::L2TP,
-    port::GTP_U,
-    port::TEREDO,
-    port::LISP,
-    port::GRE_IN_UDP,
-    port::VXLAN,
-    port::VXLAN_GPE,
-    port::AYIYA,
-    port::CAPWAP,
-    port::GENEVE,
-    port::MPLS_IN_UDP,
-];
+/// Whether it is one of them.
+const fn is_ours(port: u16) -> bool {
+    matches!(
+        port,
+        port::L2TP
+            | port::GTP_U
+            | port::TEREDO
+            | port::LISP
+            | port::GRE_IN_UDP
+            | port::VXLAN
+            | port::VXLAN_GPE
+            | port::AYIYA
+            | port::CAPWAP
+            | port::GENEVE
+            | port::MPLS_IN_UDP
+    )
+}
 
 /// IPv4 in IP (RFC 2003) and IPv6 in IP (RFC 4213).
 const IPV4_IN_IP: u8 = 4;
@@ -66,8 +69,7 @@ pub(crate) fn open(bytes: &[u8], net: &Net, tunnels: Tunnels) -> Option<Opened> 
 #[inline]
 pub(crate) fn may_be(bytes: &[u8], net: &Net, tunnels: Tunnels) -> bool {
     let Some([f0, f1, t0, t1, ..]) = array::<8>(bytes, net.payload_at) else { return true };
-    let is_ours = |high, low| PORTS.contains(&u16::from_be_bytes([high, low]));
-    if is_ours(f0, f1) || is_ours(t0, t1) {
+    if is_ours(u16::from_be_bytes([f0, f1])) || is_ours(u16::from_be_bytes([t0, t1])) {
         return true;
     }
     // See `on_any_port`: VXLAN, version 0 of Geneve, GTP-U, and IPv6 as long as the datagram.

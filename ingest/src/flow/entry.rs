@@ -111,6 +111,7 @@ impl Entry<'_> {
         rare.end_ns = end_ns.max(ts_ns);
     }
 
+    #[inline]
     fn observe_tcp(
         &mut self,
         observation: &Observation,
@@ -139,6 +140,7 @@ impl Entry<'_> {
     }
 
     /// How far an end's data was seen.
+    #[inline]
     fn seen(&self, of: End) -> Seen {
         let meter = &*self.meter;
         let known = match meter.marks.known() >> (2 * of as u16) & 3 {
@@ -155,6 +157,7 @@ impl Entry<'_> {
         Seen { next, acknowledged, known, hole }
     }
 
+    #[inline]
     fn see(&mut self, low: Seen, high: Seen) {
         let meter = &mut *self.meter;
         (meter.counts.low.next, meter.counts.high.next) = (low.next, high.next);

@@ -142,6 +142,7 @@ impl FlowTable {
         self.index.find(hash, |place| self.holds(place, key))
     }
 
+    #[inline]
     fn holds(&self, place: u32, key: &FlowKey) -> bool {
         self.meters.get(place as usize).is_some_and(|meter| meter.holds(key))
     }
@@ -152,6 +153,7 @@ impl FlowTable {
     }
 
     /// Adds a packet to its flow, cutting the flow before where it is due. A flow that begins with it is asked for its detail.
+    #[inline]
     pub fn observe(
         &mut self,
         observation: &Observation,
@@ -181,6 +183,7 @@ impl FlowTable {
     }
 
     /// Cuts a known flow where it is due; whether the packet still belongs to it.
+    #[inline]
     fn continues(
         &mut self,
         place: u32,
@@ -448,6 +451,7 @@ impl FlowTable {
     clippy::expect_used,
     reason = "the index names only places that were made: see `insert` and `remove`"
 )]
+#[inline]
 fn view<'a>(
     meters: &'a mut [Meter],
     profiles: &'a mut [Profile],
