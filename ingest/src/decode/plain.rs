@@ -8,7 +8,6 @@ use crate::decode::net::{Net, v4_address};
 use crate::decode::protocol;
 use crate::frame::{Frame, LinkType};
 
-const TAGS: [u16; 2] = [0x8100, 0x88a8];
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
 
@@ -27,11 +26,11 @@ pub(crate) fn headers(frame: &Frame<'_>) -> Option<(Link, Net)> {
         ..Link::default()
     };
     let mut kind = u16::from_be_bytes([k0, k1]);
-    if TAGS.contains(&kind) {
+    if is_tag(kind) {
         link.vlan = Some(be16(bytes, 14)? & 0x0fff);
         kind = be16(bytes, 16)?;
         link.ip_at = 18;
-        if TAGS.contains(&kind) {
+        if is_tag(kind) {
             link.inner_vlan = Some(be16(bytes, 18)? & 0x0fff);
             kind = be16(bytes, 20)?;
             link.ip_at = 22;
@@ -90,6 +89,10 @@ fn v6(bytes: &[u8], at: usize) -> Option<Net> {
     })
 }
 
-fn is_plain(protocol: u8) -> bool {
+const fn is_tag(kind: u16) -> bool {
+    matches!(kind, 0x8100 | 0x88a8)
+}
+
+const fn is_plain(protocol: u8) -> bool {
     matches!(protocol, protocol::TCP | protocol::UDP)
 }

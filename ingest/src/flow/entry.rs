@@ -123,7 +123,7 @@ impl Entry<'_> {
         {
             self.profile.heard.begin(from, sequence.number.wrapping_add(1));
         }
-        let [mut low, mut high] = [End::Low, End::High].map(|end| self.seen(end));
+        let (mut low, mut high) = (self.seen(End::Low), self.seen(End::High));
         let pair = match from {
             End::Low => [&mut low, &mut high],
             End::High => [&mut high, &mut low],

@@ -39,9 +39,8 @@ impl Index {
         self.used
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half, and less than the slots")]
     fn home(&self, upper: u32) -> usize {
-        (u64::from(upper) * self.slots.len() as u64 >> 32) as usize
+        ((u64::from(upper) * self.slots.len() as u64) >> 32) as usize
     }
 
     const fn upper(hash: u64) -> u32 {
@@ -159,12 +158,11 @@ mod tests {
             let mut model = BTreeMap::new();
             for (home, place) in steps {
                 let hash = (home * 0x2000_0000 + u64::from(u32::MAX >> 4)) << 32 | 7;
-                match model.remove(&place) {
-                    Some(hash) => index.remove(hash, place),
-                    None => {
-                        index.insert(hash, place);
-                        model.insert(place, hash);
-                    }
+                if let Some(hash) = model.remove(&place) {
+                    index.remove(hash, place);
+                } else {
+                    index.insert(hash, place);
+                    model.insert(place, hash);
                 }
                 prop_assert_eq!(index.len(), model.len());
                 for place in 0..24 {

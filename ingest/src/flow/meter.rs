@@ -62,7 +62,7 @@ impl Marks {
         if number == 0 {
             return None;
         }
-        let evidence = match number - 1 >> 1 {
+        let evidence = match (number - 1) >> 1 {
             0 => Evidence::Syn,
             1 => Evidence::SynAck,
             2 => Evidence::Port,
@@ -182,8 +182,7 @@ impl Meter {
             return i64::MAX;
         }
         let last_ms = self.last_clock.div_euclid(MS);
-        #[expect(clippy::cast_possible_truncation, reason = "the low half of the milliseconds")]
-        let since = (last_ms as u32).wrapping_sub(closed_ms).cast_signed();
+        let since = low_half(last_ms).wrapping_sub(closed_ms).cast_signed();
         last_ms.saturating_sub(since as i64).saturating_mul(MS)
     }
 
@@ -200,9 +199,13 @@ impl Meter {
 }
 
 /// The low half of a clock's milliseconds, rounded up: enough to tell when a connection closed that had a packet not long ago.
-#[expect(clippy::cast_possible_truncation, reason = "the low half of the milliseconds")]
 pub(super) const fn closed_ms(clock: i64) -> u32 {
-    clock.saturating_add(MS - 1).div_euclid(MS) as u32
+    low_half(clock.saturating_add(MS - 1).div_euclid(MS))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the low half is wanted")]
+const fn low_half(number: i64) -> u32 {
+    number.cast_unsigned() as u32
 }
 
 #[cfg(test)]

@@ -3,6 +3,9 @@
 //! Every cut of a flow is decided by the clock of the packets alone, and by the earliest deadline first, so that it makes no difference when the sweep runs.
 //! A table that is full, or nearly, gives up flows of which only one end has spoken before any other: random senders cost other random senders their place.
 
+mod eviction;
+mod expiry;
+
 use crate::decode::Detail;
 use crate::flow::details::Details;
 use crate::flow::entry::{self, Entry};
@@ -10,21 +13,11 @@ use crate::flow::index::Index;
 use crate::flow::meter::{Marks, Meter};
 use crate::flow::profile::Profile;
 use crate::flow::queue::{Links, Queue};
+use crate::flow::table::expiry::{cut, file_end, open_deadline};
 use crate::flow::wheel::Wheel;
 use crate::flow::{Acknowledged, End, FlowKey, Limits, NameRoom, Reason};
 use crate::observation::{Observation, Sequence, tcp};
 use crate::source::sys::memory::{ask_for_huge_pages, prefetch};
-
-/// How long after its close a connection waits for stragglers (Zeek's `tcp_close_delay`).
-const LINGER_NS: i64 = 5_000_000_000;
-/// Established flows compared when one must go.
-const SAMPLE: usize = 16;
-/// One-sided flows passed over because they are busy, when one must go.
-const SPARED: usize = 8;
-/// How long a one-sided flow may be silent when the table is nearly full.
-const FAST_IDLE_NS: i64 = 2_000_000_000;
-/// Busy flows passed over in a sweep.
-const SPARED_SWEEP: usize = 4_096;
 
 /// Packets and octets in flows that have not been exported.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -70,9 +63,6 @@ pub struct Observed<'a> {
     /// Room for names that the flow is given.
     pub room: &'a mut NameRoom,
 }
-
-/// Filed for the end of a closed connection: a bit that no place has.
-const AT_END: u32 = 1 << 31;
 
 /// The flows of a lane.
 #[derive(Debug)]
@@ -224,22 +214,19 @@ impl FlowTable {
         let meter = Meter::new(observation.key, first, clock);
         let detail = self.details.take(detail);
         let profile = Profile { born_ns: observation.ts_ns, detail, ..Profile::default() };
-        let place = match self.free.pop() {
-            Some(place) => {
-                let at = place as usize;
-                if let Some(slot) = self.meters.get_mut(at) {
-                    *slot = meter.at_place(slot.marks);
-                }
-                if let Some(slot) = self.profiles.get_mut(at) {
-                    *slot = profile;
-                }
-                place
+        let place = if let Some(place) = self.free.pop() {
+            let at = place as usize;
+            if let Some(slot) = self.meters.get_mut(at) {
+                *slot = meter.at_place(slot.marks);
             }
-            None => {
-                self.meters.push(meter);
-                self.profiles.push(profile);
-                u32::try_from(self.meters.len() - 1).unwrap_or(u32::MAX)
+            if let Some(slot) = self.profiles.get_mut(at) {
+                *slot = profile;
             }
+            place
+        } else {
+            self.meters.push(meter);
+            self.profiles.push(profile);
+            u32::try_from(self.meters.len() - 1).unwrap_or(u32::MAX)
         };
         self.index.insert(hash, place);
         self.file(place, i64::MAX, clock);
@@ -273,123 +260,6 @@ impl FlowTable {
         profile.rare = None;
         self.links.leave(&mut self.one_sided, place);
         self.free.push(place);
-    }
-
-    /// Exports a flow before its time.
-    fn evict(&mut self, place: u32, out: &mut impl Export) {
-        if self.meter(place).is_some_and(Meter::has_packets) {
-            let mut entry = view(&mut self.meters, &mut self.profiles, &self.details, place);
-            out.export(&mut entry, Reason::Resources);
-        }
-        self.evictions += 1;
-        self.remove(place);
-    }
-
-    /// Makes room for one flow: the oldest one-sided one that is not busy goes, and only if there is none, another.
-    fn make_room(&mut self, clock: i64, out: &mut impl Export) {
-        let mut spared = 0;
-        while let Some(place) = self.oldest_one_sided() {
-            if spared < SPARED && self.spare(place, clock) {
-                spared += 1;
-            } else {
-                return self.evict(place, out);
-            }
-        }
-        if let Some(place) = self.most_silent(clock) {
-            self.evict(place, out);
-        }
-    }
-
-    /// The first of the one-sided flows; those that were answered leave the queue, each once.
-    fn oldest_one_sided(&mut self) -> Option<u32> {
-        while let Some(place) = self.one_sided.first() {
-            if self.meter(place).is_some_and(|meter| meter.state.is_one_sided()) {
-                return Some(place);
-            }
-            self.links.leave(&mut self.one_sided, place);
-        }
-        None
-    }
-
-    /// Sends a one-sided flow to the end of its queue if it is a stream of packets, and not just a knock.
-    fn spare(&mut self, place: u32, clock: i64) -> bool {
-        let is_busy = self.meter(place).is_some_and(|meter| {
-            meter.packets() > 1 && clock.saturating_sub(meter.last_clock) < FAST_IDLE_NS
-        });
-        if is_busy {
-            self.links.leave(&mut self.one_sided, place);
-            self.links.push(&mut self.one_sided, place);
-        }
-        is_busy
-    }
-
-    /// Of some flows that were filed under the earliest deadline, the one silent for longest; all are filed anew.
-    fn most_silent(&mut self, clock: i64) -> Option<u32> {
-        let mut sample = [None; SAMPLE];
-        for taken in &mut sample {
-            // Places that were left come up too, each once: they cost nothing but the look.
-            *taken = loop {
-                match self.wheel.take() {
-                    Some(filed) if self.meter(filed & !AT_END).is_none() => {
-                        self.refile(filed, clock);
-                    }
-                    filed => break filed,
-                }
-            };
-        }
-        let refiled = sample.into_iter().flatten().filter_map(|filed| {
-            let last_clock = self.refile(filed, clock)?;
-            Some((last_clock, filed & !AT_END))
-        });
-        refiled.min().map(|(_, place)| place)
-    }
-
-    /// Files a place anew that has come up, if there is a flow; gives the clock at its last packet.
-    fn refile(&mut self, filed: u32, clock: i64) -> Option<i64> {
-        let place = filed & !AT_END;
-        let meter = self.meters.get_mut(place as usize)?;
-        let mark = if filed == place { Marks::FILED } else { Marks::FILED_END };
-        meter.marks.clear(mark);
-        if !meter.marks.has(Marks::OCCUPIED) {
-            return None;
-        }
-        let mut entry = view(&mut self.meters, &mut self.profiles, &self.details, place);
-        let (last_clock, deadline) = (entry.meter.last_clock, deadline(&entry, self.limits).1);
-        if mark == Marks::FILED_END {
-            file_end(&mut entry, place, self.limits, &mut self.wheel);
-        } else {
-            self.file(place, deadline, clock);
-        }
-        Some(last_clock)
-    }
-
-    /// Cuts every flow that is due; in a table that is nearly full, one-sided flows sooner.
-    pub fn sweep(&mut self, clock: i64, out: &mut impl Export) {
-        let limits = self.limits;
-        while let Some(filed) = self.wheel.due(clock) {
-            let place = filed & !AT_END;
-            if self.meter(place).is_some() {
-                let mut entry = view(&mut self.meters, &mut self.profiles, &self.details, place);
-                if cut(&mut entry, limits, clock, out) {
-                    self.remove(place);
-                }
-            }
-            self.refile(filed, clock);
-        }
-        let mut spared = 0;
-        while self.len() > limits.pressure()
-            && spared < SPARED_SWEEP
-            && let Some(place) = self.oldest_one_sided()
-        {
-            let last = self.meter(place).map_or(i64::MIN, |meter| meter.last_clock);
-            if clock.saturating_sub(last) >= FAST_IDLE_NS {
-                self.evict(place, out);
-            } else if self.spare(place, clock) {
-                spared += 1;
-            } else {
-                break;
-            }
-        }
     }
 
     /// Exports everything that is left.
@@ -461,46 +331,4 @@ fn view<'a>(
     let meter = meters.get_mut(place as usize).expect("the index names only places there are");
     let profile = profiles.get_mut(place as usize).expect("each place has both parts");
     Entry { meter, profile, details: Some(details) }
-}
-
-/// Files a connection that has closed for its end, beside what it is filed for already.
-fn file_end(entry: &mut Entry<'_>, place: u32, limits: Limits, wheel: &mut Wheel) {
-    let marks = &mut entry.meter.marks;
-    if marks.has(Marks::CLOSED) && !marks.has(Marks::FILED_END) {
-        marks.set(Marks::FILED_END);
-        wheel.file(deadline(entry, limits).1, place | AT_END);
-    }
-}
-
-/// The earliest deadline of a flow that has not closed.
-fn open_deadline(meter: &Meter, limits: Limits) -> i64 {
-    let active = meter.part_clock.saturating_add(limits.active_timeout_ns);
-    active.min(meter.last_clock.saturating_add(limits.idle_timeout_ns))
-}
-
-/// The earliest deadline of a flow and what it means. The active time-out wins a tie.
-fn deadline(entry: &Entry<'_>, limits: Limits) -> (Reason, i64) {
-    let Entry { meter, profile, .. } = entry;
-    let active = meter.part_clock.saturating_add(limits.active_timeout_ns);
-    let end = meter.closed_clock(profile.closed_ms).saturating_add(LINGER_NS);
-    let idle = meter.last_clock.saturating_add(limits.idle_timeout_ns);
-    let (reason, last) = if end <= idle { (Reason::End, end) } else { (Reason::Idle, idle) };
-    if active <= last { (Reason::Active, active) } else { (reason, last) }
-}
-
-/// Makes the records that are due, in the order of their deadlines; whether the flow has ended.
-fn cut(entry: &mut Entry<'_>, limits: Limits, clock: i64, out: &mut impl Export) -> bool {
-    loop {
-        let (reason, at) = deadline(entry, limits);
-        if clock < at {
-            return false;
-        }
-        if entry.meter.has_packets() {
-            out.export(entry, reason);
-            entry.next_part();
-        }
-        if reason != Reason::Active {
-            return true;
-        }
-    }
 }
