@@ -25,7 +25,7 @@ const FRAMES_MAX: usize = 1_180;
 const PIECE_MAX: usize = 1_000;
 
 /// A datagram: whether the client sends it, and its octets.
-type Sent = (bool, Vec<u8>);
+pub(crate) type Sent = (bool, Vec<u8>);
 
 /// A number below `limit`.
 fn below(rng: &mut Rng, limit: usize) -> usize {
@@ -120,8 +120,48 @@ fn flight(
     flight
 }
 
+/// How a handshake goes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Course {
+    /// The hello comes in pieces, of any order.
+    pub(crate) is_wild: bool,
+    /// The server does not know the version that is offered first.
+    pub(crate) is_negotiated: bool,
+    /// The server wants to see a token first.
+    pub(crate) is_retried: bool,
+}
+
+impl Course {
+    fn drawn(is_wild: bool, rng: &mut Rng) -> Self {
+        Self {
+            is_wild,
+            is_negotiated: is_wild && rng.below(8) == 0,
+            is_retried: is_wild && rng.below(6) == 0,
+        }
+    }
+}
+
+/// The first datagrams of a connection, as far as anybody can read them.
+pub(crate) fn beginning(
+    version: QuicVersion,
+    name: Option<&str>,
+    course: Course,
+    rng: &mut Rng,
+) -> Vec<Sent> {
+    if version.is_sealed() {
+        let hello = hello(version, name, rng);
+        sealed(version, &hello, course, rng)
+    } else {
+        // All of it in one frame, as clients have it, unless it is to be cut.
+        let padding = 300 + below(rng, 300);
+        let hello = chlo(name, padding, rng);
+        google(version, &hello, course.is_wild, rng)
+    }
+}
+
 /// A connection of an IETF version.
-fn sealed(version: QuicVersion, hello: &[u8], is_wild: bool, rng: &mut Rng) -> Vec<Sent> {
+fn sealed(version: QuicVersion, hello: &[u8], course: Course, rng: &mut Rng) -> Vec<Sent> {
+    let is_wild = course.is_wild;
     let mut server = {
         let count = 8 + below(rng, 13);
         rng.bytes(count)
@@ -132,7 +172,7 @@ fn sealed(version: QuicVersion, hello: &[u8], is_wild: bool, rng: &mut Rng) -> V
     };
     let mut sent = Vec::new();
     let frames = flight(hello, is_wild, crypto, rng);
-    if is_wild && rng.below(8) == 0 {
+    if course.is_negotiated {
         // A version of the reserved kind, which no server knows (RFC 9000 section 15).
         let content = rng.bytes(1_180);
         let unknown = Wire::of(|w| {
@@ -148,7 +188,7 @@ fn sealed(version: QuicVersion, hello: &[u8], is_wild: bool, rng: &mut Rng) -> V
         sent.push((false, negotiation(version, Ids { to: &client, from: &server })));
     }
     let mut token = Vec::new();
-    if is_wild && rng.below(6) == 0 {
+    if course.is_retried {
         let seal = Seal::new(version, &server, true);
         for (number, frames) in (0..).zip(&frames) {
             sent.push((
@@ -217,15 +257,8 @@ impl Plan {
             if let Some(name) = &named {
                 draft.named(&path, name, "quic_sni");
             }
-            let mut sent = if version.is_sealed() {
-                let hello = hello(version, named.as_deref(), &mut rng);
-                sealed(version, &hello, is_wild, &mut rng)
-            } else {
-                // All of it in one frame, as clients have it, unless it is to be cut.
-                let padding = 300 + below(&mut rng, 300);
-                let hello = chlo(named.as_deref(), padding, &mut rng);
-                google(version, &hello, is_wild, &mut rng)
-            };
+            let course = Course::drawn(is_wild, &mut rng);
+            let mut sent = beginning(version, named.as_deref(), course, &mut rng);
             // What follows has a short header and says nothing.
             for up in [true, false] {
                 let mut content = rng.bytes(200);

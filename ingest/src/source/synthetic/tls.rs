@@ -70,6 +70,8 @@ pub(crate) struct Hello<'a> {
     pub(crate) ech: bool,
     /// Pads the handshake message to 512 bytes where it is shorter (RFC 7685).
     pub(crate) padded: bool,
+    /// A share of 1,216 octets for X25519MLKEM768 as well: more than one segment holds.
+    pub(crate) post_quantum: bool,
 }
 
 impl<'a> Hello<'a> {
@@ -84,6 +86,7 @@ impl<'a> Hello<'a> {
             grease: false,
             ech: false,
             padded: false,
+            post_quantum: false,
         }
     }
 
@@ -149,7 +152,7 @@ impl<'a> Hello<'a> {
                 signatures(w);
             }
             if self.version == Version::Tls13 {
-                key_share(w, rng, grease);
+                key_share(w, rng, grease, self.post_quantum);
             }
             if self.ech {
                 grease_ech(w, rng);
@@ -195,12 +198,17 @@ fn signatures(w: &mut Wire) {
 }
 
 /// Key share, pre-shared key modes and the versions offered: what makes a hello TLS 1.3.
-fn key_share(w: &mut Wire, rng: &mut Rng, grease: Option<u16>) {
+fn key_share(w: &mut Wire, rng: &mut Rng, grease: Option<u16>, post_quantum: bool) {
     let key = rng.bytes(32);
     extension(w, 0x0033, |w| {
         w.sized16(|w| {
             if let Some(value) = grease {
                 w.u16(value).bytes(&[0, 1, 0]);
+            }
+            if post_quantum {
+                w.u16(0x11ec).sized16(|w| {
+                    w.bytes(&rng.bytes(1_216));
+                });
             }
             w.u16(0x001d).sized16(|w| {
                 w.bytes(&key);
