@@ -31,7 +31,8 @@ const DISTRICTS: u32 = 3;
 const BOUNDARY: [&str; 4] = ["T05", "T05b", "T14", "T24"];
 
 fn drawn(lab: &Lab) -> (u64, Vec<TruthFlow>) {
-    let chosen = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let chosen = || u64::try_from(now.as_micros()).unwrap();
     let seed = seed().unwrap_or_else(chosen);
     println!("OUTFLOW_SEED={seed} repeats this");
     let nation = Nation { seed, districts: DISTRICTS };

@@ -65,9 +65,9 @@ const TRAPS: [Trap; 24] = [
     ),
     trap(
         "T06",
-        ["one direction is seen", SCENE],
+        ["one direction is seen; of the server's a certificate", SCENE],
         "(service_vendor = 'xiaomi' AND evidence = 'E5' AND dst_packets = 0)
-         OR (service_vendor = 'line' AND evidence = 'E1' AND src_packets = 0)",
+         OR (service_vendor = 'line' AND evidence = 'E2' AND server_name_source = 'tls_cert' AND src_packets = 0)",
         "direction <> 'outbound' OR dst_port <> 443 OR (src_bytes > 0 AND dst_bytes > 0)",
     ),
     trap(

@@ -1,6 +1,6 @@
 //! The ways in which traffic misleads, T01 to T30, as one table: each goes as frames through the probe into a store, and is asked back as SQL.
 //!
-//! `cargo test -p benches traps -- --nocapture` prints it. `OUTFLOW_SEED=n` draws the day anew, `OUTFLOW_SCALE=m` plays 250 districts of it (1 GB).
+//! `cargo test -p benches traps -- --nocapture` prints it. `OUTFLOW_SEED=n` draws the day anew, `OUTFLOW_SCALE=m` plays 200 districts of it (1 GB).
 
 mod day;
 mod dns;

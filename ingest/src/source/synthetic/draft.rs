@@ -231,12 +231,14 @@ fn judge(flow: &mut TruthFlow, grounds: Grounds, resolved: &[Resolved]) {
     let own = grounds.own == Some(vendor);
     let by_others = told.clone().next().is_some() && !grounds.shared;
     let led_by_dns = told.any(|known| known.client == flow.src_ip);
-    let named = flow.server_name.is_some() && !grounds.veiled;
+    let certified = flow.server_name_source == Some("tls_cert");
+    let named = flow.server_name.is_some() && !grounds.veiled && !certified;
     flow.evidence = match (named, led_by_dns, own) {
         (true, true, _) | (true, _, true) => "E5",
         (true, false, false) if by_others => "E5",
         (true, false, false) => "E4",
         (false, true, _) => "E3",
+        (false, false, _) if certified => "E2",
         (false, false, true) => "E1",
         (false, false, false) if by_others => "E2",
         (false, false, false) => "E0",

@@ -26,7 +26,7 @@ pub struct Nation {
 impl Nation {
     /// Scale M: about 1 GB in a day.
     pub fn medium(seed: u64) -> Self {
-        Self { seed, districts: 250 }
+        Self { seed, districts: 200 }
     }
 
     /// Streams the capture into `out`; answers the number of frames, and what must come out.

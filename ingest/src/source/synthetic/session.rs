@@ -35,7 +35,7 @@ pub(crate) enum Oddity {
     Fcs,
     /// Only what the client sends is seen.
     OnlyUp,
-    /// Only what the server sends is seen.
+    /// Only what the server sends is seen, its certificate among it.
     OnlyDown,
     /// Nothing is seen before the handshake is over.
     MidFlow,
@@ -122,8 +122,10 @@ impl<'a> Session<'a> {
             Oddity::MidFlow => drop(packets.drain(..8.min(packets.len()))),
             _ => {}
         }
-        if matches!(self.oddity, Oddity::OnlyDown | Oddity::MidFlow) {
-            draft.unnamed(&path);
+        match self.oddity {
+            Oddity::OnlyDown => draft.named(&path, self.service.name, "tls_cert"),
+            Oddity::MidFlow => draft.unnamed(&path),
+            _ => {}
         }
         let end_ns = packets.last().map_or(self.start_ns, |packet| packet.ts_ns);
         draft.extend(packets);
@@ -164,7 +166,7 @@ impl<'a> Session<'a> {
             left -= take;
             // A short header: the fixed bit, and nothing else that is for others.
             let payload = [0x43].into_iter().chain(rng.bytes(take - 1)).collect();
-            sent.push((sent.len() % 4 == 0, payload));
+            sent.push((sent.len().is_multiple_of(4), payload));
         }
         let (client, server) = (path.client.port(), path.server.port());
         let times = (0_i64..).map(|nth| self.start_ns + nth * 3 * MILLI);
@@ -223,9 +225,13 @@ impl<'a> Session<'a> {
         hello.ech =
             matches!(self.service.transport, Transport::Tls13GreaseEch | Transport::Tls13Ech);
         hello.grease = hello.ech;
-        hello.post_quantum = self.oddity == Oddity::PostQuantum;
+        if self.oddity == Oddity::PostQuantum {
+            hello.hybrid_share = 1_216;
+        }
         hello.padded = version == Version::Tls13;
-        let (hello, flight) = (hello.record(rng), server_flight(version, rng));
+        // Whoever sees the client's hello looks no further.
+        let certified = (self.oddity == Oddity::OnlyDown).then_some(self.service.name);
+        let (hello, flight) = (hello.record(rng), server_flight(version, certified, rng));
         let finished = finish(version, rng);
         let again = if self.oddity == Oddity::Split {
             tcp.scatter(&hello, PIECE_MAX)

@@ -18,9 +18,12 @@ const FAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 77);
 const SERVICE_VLAN: u16 = 300;
 const VXLAN_ID: u32 = 5_014;
 
+/// What is wrapped around an IP packet of this kind and length.
+type Around = fn(Link, EtherType, usize) -> Vec<u8>;
+
 /// All before an IP packet of this many octets.
 pub(crate) fn headers(link: Link, ethertype: EtherType, octets: usize) -> Vec<u8> {
-    let (outer, around): (_, fn(Link, EtherType, usize) -> Vec<u8>) = match link.wrap {
+    let (outer, around): (EtherType, Around) = match link.wrap {
         Wrap::None => return link_header(link, ethertype),
         Wrap::QinQ => return service_tagged(link, ethertype),
         Wrap::Mpls => (EtherTypes::Mpls, |_, _, _| {
