@@ -1,17 +1,15 @@
 //! Traps that are more than one session: answers forgotten or given to others, many behind one address, several hosts on one
-//! connection, resolvers that are everywhere, a connection of 26 hours.
+//! connection, resolvers that are everywhere.
 
 use std::net::Ipv4Addr;
 
 use crate::source::synthetic::cast::{
     APPLE_A, APPLE_B, GOOGLE_A, HUAWEI_A, Handset, PRIVATE, ROUTER, SAMSUNG_B, Service,
     Transport::{Datagrams, Http, Stream, Tls12, TlsNameless},
-    XIAOMI_A,
 };
 use crate::source::synthetic::draft::{Draft, Opening};
 use crate::source::synthetic::http::response;
 use crate::source::synthetic::place::Place;
-use crate::source::synthetic::plan::Plan;
 use crate::source::synthetic::rng::Rng;
 use crate::source::synthetic::session::{Asked, Session, ask};
 use crate::source::synthetic::tcp::{Close, SECOND, Tcp};
@@ -174,33 +172,5 @@ fn anycast(draft: &mut Draft) {
             let at_ns = DAY_START_NS + (hour * 3_600 + index * 60) * SECOND;
             ask(draft, asked, at_ns, Some("T15"));
         }
-    }
-}
-
-impl Plan {
-    /// T19: one connection of 26 hours that says something every 20 seconds.
-    pub fn long_connection(seed: u64) -> Self {
-        let mut draft = Draft::new(seed);
-        let place = Place::v4([103, 43, 246, 220], 63_915, "HK").own("xiaomi");
-        let service = Service::of("xiaomi", "api.io.mi.com", Tls12, place);
-        let mut session = Session::of(&XIAOMI_A, &service, "T19");
-        session.start_ns = DAY_START_NS;
-        (session.turns, session.pause_ns) = (26 * 180, 20 * SECOND);
-        session.volume = session.turns * 300;
-        session.trap = Some("T19");
-        session.plan(&mut draft);
-        Self::of(draft)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Plan, SECOND};
-
-    #[test]
-    fn the_long_connection_is_one_of_26_hours() {
-        let plan = Plan::long_connection(5);
-        let [_, flow] = plan.truth() else { panic!("a lookup and a connection") };
-        assert!((flow.last_ns - flow.first_ns) / (3_600 * SECOND) == 26);
     }
 }
