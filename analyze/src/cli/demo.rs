@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::catalog::Catalog;
 use crate::cli::engine::{EngineArgs, block_on};
 use crate::cli::exit::{Done, usage};
-use crate::cli::ingest::{self, INSIDE, Plan, TruthFlow};
+use crate::cli::ingest::{self, INSIDE, Nation, Plan, TruthFlow};
 use crate::cli::report::{Target, make};
 use crate::output::printable::width;
 use crate::report::{Balance, Day, grouped, octets, place_name, typed_rows};
@@ -36,8 +36,24 @@ pub(crate) struct Args {
     /// Folder for capture, store and report; an earlier demo in it is replaced
     #[arg(long, value_name = "DIR", default_value = "outflow-demo")]
     out: PathBuf,
+    /// Scale m: 200 districts like it in one day, about 1 GB of capture
+    #[arg(long, value_enum, default_value_t)]
+    scale: Scale,
+    /// Draw who calls what, under which name, where, how much and through which network
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
     #[command(flatten)]
     engine: EngineArgs,
+}
+
+/// How large the day is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum Scale {
+    /// Some megabytes
+    #[default]
+    S,
+    /// About a gigabyte
+    M,
 }
 
 /// Flows and octets of a vendor in a country.
@@ -67,15 +83,15 @@ type Key = (String, String);
 pub(crate) fn run(args: &Args) -> anyhow::Result<Done> {
     let mut out = io::stdout().lock();
     clear(&args.out)?;
-    let plan = Plan::national_day(SEED);
     let capture = args.out.join("national-day.pcap");
-    let frames = write_capture(&plan, &capture)?;
+    let (frames, truth) = write_capture(args, &capture)?;
     let size = fs::metadata(&capture).map_or(0, |found| found.len());
     writeln!(
         out,
-        "A national day in small: {DATE} in Taipei, planned from one seed.\n\n\
+        "A national day{}: {DATE} in Taipei, planned from one seed.\n\n\
          {} connections, {} frames, {} in {}\n",
-        plan.truth().len(),
+        if args.scale == Scale::S { " in small" } else { "" },
+        grouped(i64::try_from(truth.len()).unwrap_or(i64::MAX)),
         grouped(i64::try_from(frames).unwrap_or(i64::MAX)),
         octets(i64::try_from(size).unwrap_or(i64::MAX)),
         capture.display()
@@ -91,7 +107,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Done> {
         typed_rows(&batches).map_err(anyhow::Error::msg)
     })?;
     print_cells(&cells, &catalog, &mut out)?;
-    let wrong = compare(plan.truth(), &cells, &mut out)?;
+    let wrong = compare(&truth, &cells, &mut out)?;
     let day = Day::new(DATE, ZONE)?;
     let target = Target { folder: &args.out.join("report"), clients_min: None };
     let (report, files) = make(&store, &day, (&args.engine, target))?;
@@ -129,12 +145,21 @@ fn clear(folder: &Path) -> anyhow::Result<()> {
         .with_context(failed)
 }
 
-fn write_capture(plan: &Plan, path: &Path) -> anyhow::Result<u64> {
+/// Writes the capture; how many frames it has, and what must come out of them.
+fn write_capture(args: &Args, path: &Path) -> anyhow::Result<(u64, Vec<TruthFlow>)> {
     let failed = || format!("could not write {}; is there room on the disk?", path.display());
     let mut file = BufWriter::new(File::create(path).with_context(failed)?);
-    let frames = plan.write_pcap(&mut file).with_context(failed)?;
+    let written = match (args.scale, args.seed) {
+        (Scale::M, seed) => {
+            Nation::medium(seed.unwrap_or(SEED)).write_pcap(&mut file).with_context(failed)?
+        }
+        (Scale::S, seed) => {
+            let plan = seed.map_or_else(|| Plan::national_day(SEED), |seed| Plan::drawn(seed, 0));
+            (plan.write_pcap(&mut file).with_context(failed)?, plan.truth().to_vec())
+        }
+    };
     file.flush().with_context(failed)?;
-    Ok(frames)
+    Ok(written)
 }
 
 fn print_cells(cells: &[Cell], catalog: &Catalog, out: &mut dyn Write) -> io::Result<()> {

@@ -10,7 +10,7 @@ use ingest::{IngestArgs, Prefix};
 use crate::cli::exit::{Done, usage};
 
 pub(crate) use ingest::doctor::{DoctorArgs, run as examine};
-pub(crate) use ingest::source::synthetic::{INSIDE, Plan, TruthFlow};
+pub(crate) use ingest::source::synthetic::{INSIDE, Nation, Plan, TruthFlow};
 
 /// The probe's own arguments; both programs share one definition.
 pub(crate) type Args = IngestArgs;

@@ -9,7 +9,7 @@ use ingest::source::synthetic::{Expected, Plan, TruthFlow};
 use crate::lab::{Lab, Row, SEED};
 
 /// Which flow: protocol, both ends.
-type Ends = (u8, String, u16, String, u16);
+pub(crate) type Ends = (u8, String, u16, String, u16);
 
 const COLUMNS: &str = "ip_proto, src_ip, coalesce(src_port, 0), dst_ip, coalesce(dst_port, 0), \
     CAST(flow_first_seen AS BIGINT), service_vendor, evidence, server_country, anycast, \
@@ -28,13 +28,13 @@ impl Judged {
     }
 }
 
-fn ends(row: &Row) -> Ends {
+pub(crate) fn ends(row: &Row) -> Ends {
     let text = |column: usize| row[column].clone().unwrap();
     let number = |column: usize| text(column).parse().unwrap();
     (text(0).parse().unwrap(), text(1), number(2), text(3), number(4))
 }
 
-fn planned_ends(flow: &TruthFlow) -> Ends {
+pub(crate) fn planned_ends(flow: &TruthFlow) -> Ends {
     (flow.proto, flow.src_ip.to_string(), flow.src_port, flow.dst_ip.to_string(), flow.dst_port)
 }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use analyze::catalog::Catalog;
 use analyze::session::{Limits, Session};
@@ -15,6 +15,12 @@ use tempfile::TempDir;
 
 /// Seed of the national day.
 pub(crate) const SEED: u64 = 2014;
+
+/// The seed that was asked for with `OUTFLOW_SEED`.
+pub(crate) fn seed() -> Option<u64> {
+    let text = std::env::var("OUTFLOW_SEED").ok()?;
+    Some(text.parse().unwrap_or_else(|why| panic!("OUTFLOW_SEED={text}: {why}")))
+}
 
 /// Cells of a row as text; null is `None`.
 pub(crate) type Row = Vec<Option<String>>;
@@ -53,15 +59,21 @@ impl Lab {
         outcome
     }
 
-    /// Asks the store under the shipped catalog.
-    pub(crate) fn ask(&self, sql: &str) -> Vec<Row> {
+    /// Opens the store under the shipped catalog.
+    pub(crate) fn within<T>(&self, work: impl AsyncFnOnce(Session) -> T) -> T {
+        static CATALOG: OnceLock<Arc<Catalog>> = OnceLock::new();
+        let catalog = CATALOG.get_or_init(|| Arc::new(Catalog::shipped().unwrap()));
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let batches = runtime.block_on(async {
+        runtime.block_on(async {
             let store = Store::open(self.path("store")).unwrap();
-            let catalog = Arc::new(Catalog::shipped().unwrap());
-            let session = Session::open(&store, catalog, &Limits::default()).await.unwrap();
-            session.collect(sql).await.unwrap()
-        });
+            let limits = Limits::default();
+            work(Session::open(&store, Arc::clone(catalog), &limits).await.unwrap()).await
+        })
+    }
+
+    /// Asks the store.
+    pub(crate) fn ask(&self, sql: &str) -> Vec<Row> {
+        let batches = self.within(async |session| session.collect(sql).await.unwrap());
         let mut rows = Vec::new();
         for batch in &batches {
             let options = FormatOptions::default();

@@ -5,6 +5,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
     reason = "a test that fails should say so at once"
 )]
 
@@ -15,4 +17,9 @@ mod readers;
 mod tidy;
 #[path = "../../../ingest/tests/it/tmpfs.rs"]
 mod tmpfs;
+mod traps;
 mod tshark;
+#[expect(clippy::cast_possible_truncation, reason = "a check sum folds its carry")]
+#[path = "../../../ingest/tests/it/wrap.rs"]
+mod wrap;
+mod wrong;

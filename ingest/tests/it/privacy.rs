@@ -174,7 +174,9 @@ impl Originals {
                 all.add(address.filter(|address| is_inside(*address)));
             }
             for column in ["src_mac", "dst_mac"] {
-                let mac = row.get(column).map(|text| text.replace(':', ""));
+                // An address of a protocol is no device's, and stays (RFC 9542 section 2.1).
+                let device = row.get(column).filter(|text| !text.starts_with("00:00:5e"));
+                let mac = device.map(|text| text.replace(':', ""));
                 all.texts.extend(mac.iter().flat_map(|mac| {
                     [mac.clone(), row[column].clone(), row[column].replace(':', "-")]
                 }));

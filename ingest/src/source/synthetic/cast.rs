@@ -5,7 +5,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::source::synthetic::packet::Wrap;
 use crate::source::synthetic::place::Place;
+use crate::source::synthetic::quic::QuicVersion;
 
 /// A client on the access network.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +20,8 @@ pub(crate) struct Handset {
     pub(crate) v4: Ipv4Addr,
     pub(crate) v6: Ipv6Addr,
     pub(crate) agent: &'static str,
+    /// What its access network puts around a packet.
+    pub(crate) wrap: Wrap,
 }
 
 impl Handset {
@@ -49,7 +53,8 @@ const fn handset(
         (20, Ipv4Addr::new(100, 72, 9, number))
     };
     let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0x20, vlan, 0x5c1e, 0x77, 0x9a02, number as u16);
-    Handset { id, maker, mac, vlan, v4, v6, agent: "Dalvik/1.6.0 (Linux; U; Android 4.4.2)" }
+    let agent = "Dalvik/1.6.0 (Linux; U; Android 4.4.2)";
+    Handset { id, maker, mac, vlan, v4, v6, agent, wrap: Wrap::None }
 }
 
 impl Handset {
@@ -84,6 +89,13 @@ pub(crate) const DESK: Handset =
 pub(crate) const PRIVATE: Handset =
     handset("private", None, [0xda, 0x31, 0x07, 0xc4, 0x5b, 0x9e], 22);
 
+/// Those whose parts can be given to each other: each tells its maker.
+pub(crate) const CAST: [Handset; 9] =
+    [XIAOMI_A, XIAOMI_B, SAMSUNG_A, SAMSUNG_B, APPLE_A, APPLE_B, HUAWEI_A, GOOGLE_A, DESK];
+/// Hosts whose MAC addresses tell of no maker: a virtual router's (RFC 9568), and a router's.
+pub(crate) const VIRTUAL: Handset = handset("virtual", None, [0, 0, 0x5e, 0, 1, 0x0a], 24);
+pub(crate) const ROUTER: Handset = handset("router", None, [0, 0, 0x0c, 0x3b, 0x52, 0x18], 26);
+
 /// The router that all clients use.
 pub(crate) const GATEWAY_MAC: [u8; 6] = [0x00, 0x00, 0x0c, 0x07, 0x1a, 0x01];
 
@@ -94,6 +106,8 @@ pub(crate) enum Transport {
     Tls13,
     /// TLS 1.3 with GREASE and an ECH of random content beside the genuine name.
     Tls13GreaseEch,
+    /// TLS 1.3 with an ECH behind which the name stands; the hello names [`FRONT`].
+    Tls13Ech,
     /// TLS 1.2 whose hello names nobody.
     TlsNameless,
     Http,
@@ -103,16 +117,23 @@ pub(crate) enum Transport {
     Stream,
     /// Opaque datagrams over UDP.
     Datagrams,
+    /// QUIC, its hello as most clients send it.
+    Quic(QuicVersion),
+    /// QUIC after a version negotiation and a Retry, its hello in pieces of any order.
+    QuicWild(QuicVersion),
 }
+
+/// What a hello says in clear before the provider that stands in front of many.
+pub(crate) const FRONT: &str = "cloudflare-ech.com";
 
 /// A service: whose it is, what it is called, where it answers.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Service {
+pub(crate) struct Service<'a> {
     /// Catalog key; none where nothing on the wire may tell.
     pub(crate) vendor: Option<&'static str>,
     pub(crate) product: Option<&'static str>,
     /// As clients write it; empty for a service that is known by its address alone.
-    pub(crate) name: &'static str,
+    pub(crate) name: &'a str,
     pub(crate) transport: Transport,
     pub(crate) port: u16,
     pub(crate) place: Place,
@@ -120,11 +141,11 @@ pub(crate) struct Service {
     pub(crate) chain: &'static [&'static str],
 }
 
-impl Service {
+impl<'a> Service<'a> {
     /// A service of `vendor` under `name`, on the transport's usual port.
     pub(crate) const fn of(
         vendor: &'static str,
-        name: &'static str,
+        name: &'a str,
         transport: Transport,
         place: Place,
     ) -> Self {
@@ -138,7 +159,7 @@ impl Service {
 
     /// Something at `place` that is nobody's as far as the wire tells.
     pub(crate) const fn nobody(
-        name: &'static str,
+        name: &'a str,
         transport: Transport,
         port: u16,
         place: Place,
@@ -161,9 +182,18 @@ impl Service {
         self
     }
 
+    /// Whether it is the very name that makes the service what it is, and not a host below it.
+    pub(crate) fn is_exact(&self) -> bool {
+        matches!(self.transport, Transport::Msnp)
+            || self.name.ends_with('.')
+            || self.name.starts_with("xn--")
+    }
+
     /// The name that the flow itself shows, as written, and where.
-    pub(crate) fn shown(&self) -> Option<(&'static str, &'static str)> {
+    pub(crate) fn shown(&self) -> Option<(&'a str, &'static str)> {
         match self.transport {
+            Transport::Tls13Ech => Some((FRONT, "tls_sni")),
+            Transport::Quic(_) | Transport::QuicWild(_) => Some((self.name, "quic_sni")),
             Transport::Tls12 | Transport::Tls13 | Transport::Tls13GreaseEch => {
                 Some((self.name, "tls_sni"))
             }

@@ -36,11 +36,11 @@ enum Habit {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Call {
     pub(crate) handset: Handset,
-    pub(crate) service: Service,
+    pub(crate) service: Service<'static>,
     habit: Habit,
 }
 
-const fn call(handset: Handset, service: Service, habit: Habit) -> Call {
+const fn call(handset: Handset, service: Service<'static>, habit: Habit) -> Call {
     Call { handset, service, habit }
 }
 
@@ -267,24 +267,29 @@ pub(crate) const CALLS: [Call; 24] = [
 
 /// Plans every cell.
 pub(crate) fn plan(draft: &mut Draft) {
-    for (index, call) in CALLS.iter().enumerate() {
-        let id = format!("{}/{}", call.handset.id, call.service.name);
-        spread(draft, call, &id, CELL_UNIT * (index + 1));
+    let ranks = draft.drawn.order(CALLS.len(), "volumes");
+    for (call, rank) in CALLS.iter().zip(ranks) {
+        spread(draft, call, CELL_UNIT * (rank + 1));
     }
 }
 
 /// Spreads a cell's volume over sessions in equal slots of the day.
-fn spread(draft: &mut Draft, call: &Call, id: &str, volume: usize) {
+fn spread(draft: &mut Draft, call: &Call, volume: usize) {
+    let id = format!("{}/{}", call.handset.id, call.service.name);
+    let name = draft.drawn.name(&call.service, &id);
+    let place = draft.drawn.place(call.service.place);
+    let service = Service { name: &name, place, ..call.service };
+    let handset = draft.drawn.caller(&call.handset);
     let sessions = match call.habit {
         Habit::KeepsOpen => 2,
         _ if volume < 40_000 => 2,
-        _ => 4,
+        _ => 4 + draft.drawn.extra(&id, 3),
     };
-    let mut rng = Rng::of(draft.seed, id, "times");
+    let mut rng = Rng::of(draft.seed, &id, "times");
     let share = volume / sessions;
     for index in 0..sessions {
-        let name = format!("{id}/{index}");
-        let mut session = Session::of(&call.handset, &call.service, &name);
+        let id = format!("{id}/{index}");
+        let mut session = Session::of(&handset, &service, &id);
         let slot = 24 * 3_600 * SECOND / i64::try_from(sessions).unwrap_or(1);
         // The first half of each slot: so that no name is remembered by accident.
         let begin = slot * i64::try_from(index).unwrap_or(0) + 60 * SECOND;

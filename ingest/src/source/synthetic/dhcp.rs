@@ -46,6 +46,7 @@ pub(crate) fn plan(draft: &mut Draft) {
     for (slot, (handset, hostname, (class, wishes))) in (0_i64..).zip(&CLIENTS) {
         let place = if handset.vlan == 10 { OFFICE } else { CARRIER };
         let service = Service::nobody("", Transport::Datagrams, 67, place);
+        let handset = &draft.drawn.handset(handset);
         for hour in [1, 13] {
             let opening =
                 Opening { handset, service: &service, proto: 17, port: Some(68), trap: None };

@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::source::synthetic::cast::{GATEWAY_MAC, Handset, Service};
-use crate::source::synthetic::packet::{Link, Packet};
+use crate::source::synthetic::cast::{GATEWAY_MAC, Handset, Service, Transport};
+use crate::source::synthetic::drawn::Drawn;
+use crate::source::synthetic::packet::{Link, Packet, Wrap};
 use crate::source::synthetic::place::has_own_network;
 use crate::source::synthetic::rng::Rng;
 use crate::source::synthetic::tcp::{Path, SECOND};
@@ -14,6 +15,9 @@ use crate::source::synthetic::truth::TruthFlow;
 
 /// A flow may begin this long after a DNS answer has expired and still count as led by it.
 const DNS_GRACE_S: u32 = 300;
+
+/// A router of the mobile core.
+const CORE_MAC: [u8; 6] = [0x00, 0x00, 0x0c, 0x5f, 0x02, 0x40];
 
 /// A name that a client has resolved.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +33,7 @@ pub(crate) struct Resolved {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Opening<'a> {
     pub(crate) handset: &'a Handset,
-    pub(crate) service: &'a Service,
+    pub(crate) service: &'a Service<'a>,
     pub(crate) proto: u8,
     /// The client's port, where it is not the next free one.
     pub(crate) port: Option<u16>,
@@ -41,12 +45,15 @@ pub(crate) struct Opening<'a> {
 struct Grounds {
     own: Option<&'static str>,
     shared: bool,
+    /// The name on the flow is that of whoever stands in front.
+    veiled: bool,
 }
 
 /// The plan in the making.
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub(crate) seed: u64,
+    pub(crate) drawn: Drawn,
     packets: Vec<Packet>,
     flows: Vec<TruthFlow>,
     grounds: Vec<Grounds>,
@@ -57,8 +64,13 @@ pub(crate) struct Draft {
 
 impl Draft {
     pub(crate) fn new(seed: u64) -> Self {
+        Self::of(Drawn::nothing(seed))
+    }
+
+    pub(crate) fn of(drawn: Drawn) -> Self {
         Self {
-            seed,
+            seed: drawn.seed,
+            drawn,
             packets: Vec::new(),
             flows: Vec::new(),
             grounds: Vec::new(),
@@ -83,7 +95,7 @@ impl Draft {
         let nth = self.connections.entry((proto, client, server)).or_insert(0);
         let connection = *nth;
         *nth += 1;
-        let shown = service.shown().filter(|(name, _)| proto == 6 && !name.is_empty());
+        let shown = service.shown().filter(|(name, _)| !name.is_empty());
         let name = shown.map(|(name, _)| name.trim_end_matches('.').to_ascii_lowercase());
         self.flows.push(TruthFlow {
             proto,
@@ -113,10 +125,12 @@ impl Draft {
             operator_asn: place.asn,
             device_maker: handset.maker,
         });
-        self.grounds.push(Grounds { own: place.own, shared: place.shared });
+        let veiled = service.transport == Transport::Tls13Ech;
+        self.grounds.push(Grounds { own: place.own, shared: place.shared, veiled });
         let flow = self.flows.len() - 1;
         let dst = next_hop(place.address);
-        let up_link = Link { src: handset.mac, dst, vlan: Some(handset.vlan) };
+        let src = if handset.wrap == Wrap::Gtp { CORE_MAC } else { handset.mac };
+        let up_link = Link { src, dst, vlan: Some(handset.vlan), wrap: handset.wrap };
         Path { flow, up_link, client, server, server_ttl: 52 }
     }
 
@@ -131,6 +145,13 @@ impl Draft {
     pub(crate) fn asked(&mut self, path: &Path, name: &str) {
         if let Some(flow) = self.flows.get_mut(path.flow) {
             flow.dns_query = Some(name.trim_end_matches('.').to_ascii_lowercase());
+        }
+    }
+
+    /// Marks the flow on `path` as one of which the name is not seen.
+    pub(crate) fn unnamed(&mut self, path: &Path) {
+        if let Some(flow) = self.flows.get_mut(path.flow) {
+            (flow.server_name, flow.server_name_source) = (None, None);
         }
     }
 
@@ -201,19 +222,25 @@ fn count(flow: &mut TruthFlow, packet: &Packet) {
 
 fn judge(flow: &mut TruthFlow, grounds: Grounds, resolved: &[Resolved]) {
     let Some(vendor) = flow.vendor else { return };
-    let led_by_dns = resolved.iter().any(|known| {
+    let mut told = resolved.iter().filter(|known| {
         let until = known.at_ns + i64::from(known.ttl_s + DNS_GRACE_S) * SECOND;
-        known.client == flow.src_ip
-            && known.address == flow.dst_ip
+        known.address == flow.dst_ip
             && known.vendor == Some(vendor)
             && (known.at_ns..=until).contains(&flow.first_ns)
     });
     let own = grounds.own == Some(vendor);
-    flow.evidence = match (flow.server_name.is_some(), led_by_dns, own) {
+    let by_others = told.clone().next().is_some() && !grounds.shared;
+    let led_by_dns = told.any(|known| known.client == flow.src_ip);
+    let certified = flow.server_name_source == Some("tls_cert");
+    let named = flow.server_name.is_some() && !grounds.veiled && !certified;
+    flow.evidence = match (named, led_by_dns, own) {
         (true, true, _) | (true, _, true) => "E5",
+        (true, false, false) if by_others => "E5",
         (true, false, false) => "E4",
         (false, true, _) => "E3",
+        (false, false, _) if certified => "E2",
         (false, false, true) => "E1",
+        (false, false, false) if by_others => "E2",
         (false, false, false) => "E0",
     };
     flow.name_ip_mismatch = flow.evidence == "E4" && !grounds.shared && has_own_network(vendor);

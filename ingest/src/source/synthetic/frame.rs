@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use pnet::packet::ethernet::{EtherType, EtherTypes, MutableEthernetPacket};
+use pnet::packet::ethernet::EtherTypes;
 use pnet::packet::icmp::{IcmpPacket, checksum as icmp_checksum};
 use pnet::packet::icmpv6::{Icmpv6Packet, checksum as icmpv6_checksum};
 use pnet::packet::ip::{IpNextHeaderProtocol, IpNextHeaderProtocols};
@@ -12,13 +12,10 @@ use pnet::packet::ipv4::{Ipv4Flags, MutableIpv4Packet, checksum as ipv4_checksum
 use pnet::packet::ipv6::MutableIpv6Packet;
 use pnet::packet::tcp::{MutableTcpPacket, ipv4_checksum as tcp4, ipv6_checksum as tcp6};
 use pnet::packet::udp::{MutableUdpPacket, ipv4_checksum as udp4, ipv6_checksum as udp6};
-use pnet::packet::vlan::MutableVlanPacket;
-use pnet::util::MacAddr;
 
-use crate::source::synthetic::packet::{
-    Body, Datagram, Echo, Link, Packet, Quirk, Segment, TcpSegment,
-};
+use crate::source::synthetic::packet::{Body, Datagram, Echo, Packet, Quirk, Segment, TcpSegment};
 use crate::source::synthetic::wire::{Wire, length16};
+use crate::source::synthetic::wrapped::headers;
 
 /// The bytes captured of `packet`; its original length is the packet's own.
 pub(crate) fn render(packet: &Packet) -> Vec<u8> {
@@ -69,7 +66,7 @@ fn ip_frame(datagram: &Datagram, zero_length: bool) -> Vec<u8> {
             (EtherTypes::Ipv6, header)
         }
     };
-    let mut frame = link_header(datagram.link, ethertype);
+    let mut frame = headers(datagram.link, ethertype, datagram.ip_bytes());
     frame.extend_from_slice(&header);
     frame.extend_from_slice(&segment);
     frame
@@ -81,24 +78,6 @@ fn v6(address: IpAddr) -> std::net::Ipv6Addr {
         IpAddr::V6(address) => address,
         IpAddr::V4(address) => address.to_ipv6_mapped(),
     }
-}
-
-/// The Ethernet header, with its 802.1Q tag where planned.
-pub(crate) fn link_header(link: Link, ethertype: EtherType) -> Vec<u8> {
-    let mut bytes = vec![0; link.length()];
-    let outer = if link.vlan.is_some() { EtherTypes::Vlan } else { ethertype };
-    if let Some(mut ethernet) = MutableEthernetPacket::new(&mut bytes) {
-        ethernet.set_source(MacAddr::from(link.src));
-        ethernet.set_destination(MacAddr::from(link.dst));
-        ethernet.set_ethertype(outer);
-    }
-    if let (Some(id), Some(tag)) = (link.vlan, bytes.get_mut(14..))
-        && let Some(mut vlan) = MutableVlanPacket::new(tag)
-    {
-        vlan.set_vlan_identifier(id);
-        vlan.set_ethertype(ethertype);
-    }
-    bytes
 }
 
 /// Transport header and payload, checksum still 0.

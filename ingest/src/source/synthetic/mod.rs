@@ -3,16 +3,21 @@
 //! The plan of the packets comes first; truth is summed from the plan, frames are rendered from it,
 //! and whoever reads the frames must find the truth again. No clock, no floating point, one seed.
 
+mod asides;
 mod bulk;
 mod cast;
 mod day;
 mod dhcp;
 mod dns;
 mod draft;
+mod drawn;
 mod frame;
 mod hellos;
 mod http;
+mod long;
+mod nation;
 mod noise;
+mod openings;
 mod packet;
 mod pcap;
 mod place;
@@ -20,14 +25,17 @@ mod plan;
 pub(crate) mod quic;
 mod quics;
 pub(crate) mod rng;
+mod scenes;
 mod session;
 mod tcp;
 pub(crate) mod tls;
 mod traps;
 mod truth;
 pub(crate) mod wire;
+mod wrapped;
 
 pub use bulk::{Bulk, LongFlow, Written};
+pub use nation::Nation;
 pub use place::Expected;
 pub use plan::{Plan, PlannedFrame};
 pub use quic::QuicVersion;

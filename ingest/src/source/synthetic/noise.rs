@@ -8,13 +8,13 @@ use crate::source::synthetic::cast::{
     GATEWAY_MAC, GOOGLE_A, HUAWEI_A, Handset, SAMSUNG_A, Service, Transport, XIAOMI_A,
 };
 use crate::source::synthetic::draft::{Draft, Opening};
-use crate::source::synthetic::frame::link_header;
-use crate::source::synthetic::packet::{Body, Echo, Link, Packet, Quirk, Segment};
+use crate::source::synthetic::packet::{Body, Echo, Link, Packet, Quirk, Segment, Wrap};
 use crate::source::synthetic::place::Place;
 use crate::source::synthetic::rng::Rng;
 use crate::source::synthetic::tcp::{MILLI, SECOND};
 use crate::source::synthetic::truth::DAY_START_NS;
 use crate::source::synthetic::wire::Wire;
+use crate::source::synthetic::wrapped::link_header;
 
 const NEAR_V4: Place = Place::v4([210, 71, 128, 42], 3_462, "TW");
 const NEAR_V6: Place = Place::v6(0x2001_b000_0400_0000_0000_0000_5e43_a98f, 3_462, "TW");
@@ -41,7 +41,8 @@ fn bare(draft: &mut Draft, ts_ns: i64, frame: Vec<u8>) {
 
 /// The gateway asks who has a handset's address (RFC 826).
 fn arp() -> Vec<u8> {
-    let link = Link { src: GATEWAY_MAC, dst: [0xff; 6], vlan: Some(XIAOMI_A.vlan) };
+    let link =
+        Link { src: GATEWAY_MAC, dst: [0xff; 6], vlan: Some(XIAOMI_A.vlan), wrap: Wrap::None };
     let mut frame = link_header(link, EtherType(0x0806));
     frame.extend_from_slice(&Wire::of(|w| {
         w.words(&[1, 0x0800, 0x0604, 1]).bytes(&GATEWAY_MAC).bytes(&[10, 20, 0, 1]);
@@ -52,7 +53,12 @@ fn arp() -> Vec<u8> {
 
 /// The switch announces itself (IEEE 802.1AB): chassis, port, time to live, end.
 fn lldp() -> Vec<u8> {
-    let link = Link { src: GATEWAY_MAC, dst: [0x01, 0x80, 0xc2, 0, 0, 0x0e], vlan: None };
+    let link = Link {
+        src: GATEWAY_MAC,
+        dst: [0x01, 0x80, 0xc2, 0, 0, 0x0e],
+        vlan: None,
+        wrap: Wrap::None,
+    };
     let mut frame = link_header(link, EtherType(0x88cc));
     frame.extend_from_slice(&Wire::of(|w| {
         w.u16(0x0207).u8(4).bytes(&GATEWAY_MAC);
@@ -63,7 +69,8 @@ fn lldp() -> Vec<u8> {
 
 /// A bridge protocol message (IEEE 802.1D): its type field is a length.
 fn spanning_tree() -> Vec<u8> {
-    let link = Link { src: GATEWAY_MAC, dst: [0x01, 0x80, 0xc2, 0, 0, 0], vlan: None };
+    let link =
+        Link { src: GATEWAY_MAC, dst: [0x01, 0x80, 0xc2, 0, 0, 0], vlan: None, wrap: Wrap::None };
     let mut frame = link_header(link, EtherType(38));
     frame.extend_from_slice(&Wire::of(|w| {
         w.bytes(&[0x42, 0x42, 0x03, 0, 0, 0, 0, 0]);
@@ -75,6 +82,7 @@ fn spanning_tree() -> Vec<u8> {
 
 fn ping(draft: &mut Draft, handset: &Handset, place: Place, start_ns: i64) {
     let service = Service::nobody("", Transport::Datagrams, 0, place);
+    let handset = &draft.drawn.caller(handset);
     let proto = if place.address.is_ipv4() { 1 } else { 58 };
     let path = draft.open(Opening { handset, service: &service, proto, port: None, trap: None });
     let mut rng = Rng::of(draft.seed, handset.id, "ping");
@@ -92,6 +100,7 @@ fn ping(draft: &mut Draft, handset: &Handset, place: Place, start_ns: i64) {
 /// A clock is asked and answers (RFC 5905).
 fn clock(draft: &mut Draft, handset: &Handset, start_ns: i64) {
     let service = Service::nobody("", Transport::Datagrams, 123, CLOCK);
+    let handset = &draft.drawn.caller(handset);
     let path =
         draft.open(Opening { handset, service: &service, proto: 17, port: None, trap: None });
     for up in [true, false] {

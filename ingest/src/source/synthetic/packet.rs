@@ -4,18 +4,50 @@
 
 use std::net::IpAddr;
 
+/// What an access network puts around a packet, behind the VLAN tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Wrap {
+    #[default]
+    None,
+    /// A service tag before the VLAN's (IEEE 802.1ad).
+    QinQ,
+    /// Two labels.
+    Mpls,
+    Pppoe,
+    /// The user plane of a mobile core; no handset's MAC address is seen there.
+    Gtp,
+    /// A mirror's; the handset's frame is inside.
+    Vxlan,
+    Gre,
+}
+
+impl Wrap {
+    /// Octets it adds before the IP header.
+    pub(crate) fn length(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::QinQ => 4,
+            Self::Mpls | Self::Pppoe => 8,
+            Self::Gre => 20 + 4,
+            Self::Gtp => 20 + 8 + 8,
+            Self::Vxlan => 20 + 8 + 8 + 14,
+        }
+    }
+}
+
 /// The link header of a planned frame.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Link {
     pub(crate) src: [u8; 6],
     pub(crate) dst: [u8; 6],
     pub(crate) vlan: Option<u16>,
+    pub(crate) wrap: Wrap,
 }
 
 impl Link {
-    /// Ethernet header, and the 802.1Q tag where there is one.
+    /// Ethernet header, the 802.1Q tag where there is one, and what is wrapped around the packet.
     pub(crate) fn length(self) -> usize {
-        if self.vlan.is_some() { 18 } else { 14 }
+        self.wrap.length() + if self.vlan.is_some() { 18 } else { 14 }
     }
 }
 

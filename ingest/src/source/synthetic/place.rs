@@ -38,10 +38,19 @@ pub(crate) struct Place {
     pub(crate) own: Option<&'static str>,
     /// A cloud's or CDN's: says nothing of the vendor.
     pub(crate) shared: bool,
+    /// This very address is meant, and not any of its network.
+    pub(crate) exact: bool,
 }
 
 const fn place(address: IpAddr, asn: u32, country: &'static str) -> Place {
-    Place { address, asn: Some(asn), country: Expected::Country(country), own: None, shared: false }
+    Place {
+        address,
+        asn: Some(asn),
+        country: Expected::Country(country),
+        own: None,
+        shared: false,
+        exact: false,
+    }
 }
 
 impl Place {
@@ -56,7 +65,14 @@ impl Place {
 
     /// A special-purpose address: nobody's, nowhere.
     pub(crate) const fn special(address: IpAddr) -> Self {
-        Self { address, asn: None, country: Expected::Special, own: None, shared: false }
+        Self {
+            address,
+            asn: None,
+            country: Expected::Special,
+            own: None,
+            shared: false,
+            exact: true,
+        }
     }
 
     pub(crate) const fn own(mut self, vendor: &'static str) -> Self {
@@ -66,6 +82,11 @@ impl Place {
 
     pub(crate) const fn shared(mut self) -> Self {
         self.shared = true;
+        self
+    }
+
+    pub(crate) const fn exact(mut self) -> Self {
+        self.exact = true;
         self
     }
 

@@ -2,12 +2,14 @@
 //!
 //! The volume is what the flow's payloads add up to, hello included.
 
-use crate::source::synthetic::cast::{Handset, Service, Transport};
+use crate::source::synthetic::cast::{FRONT, Handset, Service, Transport};
 use crate::source::synthetic::dns::Lookup;
 use crate::source::synthetic::draft::{Draft, Opening, Resolved};
 use crate::source::synthetic::http::{MSNP_HELLO, Post, messenger, response};
+use crate::source::synthetic::openings::{Course, beginning};
 use crate::source::synthetic::packet::{Packet, Quirk, Segment};
 use crate::source::synthetic::place::Place;
+use crate::source::synthetic::quic::QuicVersion;
 use crate::source::synthetic::rng::Rng;
 use crate::source::synthetic::tcp::{Close, MICRO, MILLI, Path, Tcp};
 use crate::source::synthetic::tls::{Hello, Version, finish, opaque, server_flight};
@@ -31,13 +33,26 @@ pub(crate) enum Oddity {
     Offload,
     /// Frames with their check sequence.
     Fcs,
+    /// Only what the client sends is seen.
+    OnlyUp,
+    /// Only what the server sends is seen, its certificate among it.
+    OnlyDown,
+    /// Nothing is seen before the handshake is over.
+    MidFlow,
+    /// The hello in segments of 90 octets, out of order, one of them sent again.
+    Split,
+    /// A hello with a share for a post-quantum key: longer than a segment.
+    PostQuantum,
 }
+
+/// Payload of the segments of a split hello.
+const PIECE_MAX: usize = 90;
 
 /// One session of a handset with a service.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Session<'a> {
     pub(crate) handset: &'a Handset,
-    pub(crate) service: &'a Service,
+    pub(crate) service: &'a Service<'a>,
     /// Tells the session's random stream from all others.
     pub(crate) id: &'a str,
     pub(crate) start_ns: i64,
@@ -56,7 +71,7 @@ pub(crate) struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// An ordinary session: looked up 40 ms before, three turns, closed by FIN.
-    pub(crate) fn of(handset: &'a Handset, service: &'a Service, id: &'a str) -> Self {
+    pub(crate) fn of(handset: &'a Handset, service: &'a Service<'a>, id: &'a str) -> Self {
         Self {
             handset,
             service,
@@ -79,7 +94,15 @@ impl<'a> Session<'a> {
         if let Some(before_ns) = self.lookup_ns {
             resolve(draft, self, self.start_ns - before_ns);
         }
-        let datagrams = self.service.transport == Transport::Datagrams;
+        let quic = match self.service.transport {
+            Transport::Quic(version) => Some((version, Course::default())),
+            Transport::QuicWild(version) => {
+                let course = Course { is_wild: true, is_negotiated: true, is_retried: true };
+                Some((version, course))
+            }
+            _ => None,
+        };
+        let datagrams = quic.is_some() || self.service.transport == Transport::Datagrams;
         let path = draft.open(Opening {
             handset: self.handset,
             service: self.service,
@@ -87,11 +110,23 @@ impl<'a> Session<'a> {
             port: self.port,
             trap: self.trap,
         });
-        let packets = if datagrams {
-            self.datagrams(path, &mut rng)
-        } else {
-            self.connection(path, &mut rng)
+        let mut packets = match quic {
+            Some(course) => self.quic(path, course, &mut rng),
+            None if datagrams => self.datagrams(path, &mut rng),
+            None => self.connection(path, &mut rng),
         };
+        match self.oddity {
+            Oddity::OnlyUp => packets.retain(|packet| packet.up),
+            Oddity::OnlyDown => packets.retain(|packet| !packet.up),
+            // Behind the hellos and what ends the handshake.
+            Oddity::MidFlow => drop(packets.drain(..8.min(packets.len()))),
+            _ => {}
+        }
+        match self.oddity {
+            Oddity::OnlyDown => draft.named(&path, self.service.name, "tls_cert"),
+            Oddity::MidFlow => draft.unnamed(&path),
+            _ => {}
+        }
         let end_ns = packets.last().map_or(self.start_ns, |packet| packet.ts_ns);
         draft.extend(packets);
         (end_ns, path.client.port())
@@ -114,6 +149,32 @@ impl<'a> Session<'a> {
             now_ns += 10 * MILLI + rng.between(0, 900) * MICRO;
         }
         packets
+    }
+
+    /// A handshake that can be read, then datagrams that cannot.
+    fn quic(
+        &self,
+        path: Path,
+        (version, course): (QuicVersion, Course),
+        rng: &mut Rng,
+    ) -> Vec<Packet> {
+        let mut sent = beginning(version, Some(self.service.name), course, rng);
+        let opened: usize = sent.iter().map(|(_, payload)| payload.len()).sum();
+        let mut left = self.volume.saturating_sub(opened);
+        while left > 0 {
+            let take = left.min(1_200);
+            left -= take;
+            // A short header: the fixed bit, and nothing else that is for others.
+            let payload = [0x43].into_iter().chain(rng.bytes(take - 1)).collect();
+            sent.push((sent.len().is_multiple_of(4), payload));
+        }
+        let (client, server) = (path.client.port(), path.server.port());
+        let times = (0_i64..).map(|nth| self.start_ns + nth * 3 * MILLI);
+        let packets = times.zip(sent).map(|(ts_ns, (up, payload))| {
+            let (src_port, dst_port) = if up { (client, server) } else { (server, client) };
+            path.packet(ts_ns, up, Segment::Udp { src_port, dst_port, payload })
+        });
+        packets.collect()
     }
 
     fn connection(&self, path: Path, rng: &mut Rng) -> Vec<Packet> {
@@ -147,25 +208,40 @@ impl<'a> Session<'a> {
     fn greet(&self, tcp: &mut Tcp, rng: &mut Rng) -> usize {
         let version = match self.service.transport {
             Transport::Tls12 | Transport::TlsNameless => Version::Tls12,
-            Transport::Tls13 | Transport::Tls13GreaseEch => Version::Tls13,
+            Transport::Tls13 | Transport::Tls13GreaseEch | Transport::Tls13Ech => Version::Tls13,
             Transport::Msnp => {
                 tcp.say(true, MSNP_HELLO);
                 tcp.say(false, MSNP_HELLO);
                 return 2 * MSNP_HELLO.len();
             }
-            Transport::Http | Transport::Stream | Transport::Datagrams => return 0,
+            _ => return 0,
         };
-        let named = self.service.transport != Transport::TlsNameless;
-        let mut hello = Hello::plain(version, named.then_some(self.service.name));
-        hello.ech = self.service.transport == Transport::Tls13GreaseEch;
+        let name = match self.service.transport {
+            Transport::TlsNameless => None,
+            Transport::Tls13Ech => Some(FRONT),
+            _ => Some(self.service.name),
+        };
+        let mut hello = Hello::plain(version, name);
+        hello.ech =
+            matches!(self.service.transport, Transport::Tls13GreaseEch | Transport::Tls13Ech);
         hello.grease = hello.ech;
+        if self.oddity == Oddity::PostQuantum {
+            hello.hybrid_share = 1_216;
+        }
         hello.padded = version == Version::Tls13;
-        let (hello, flight) = (hello.record(rng), server_flight(version, rng));
+        // Whoever sees the client's hello looks no further.
+        let certified = (self.oddity == Oddity::OnlyDown).then_some(self.service.name);
+        let (hello, flight) = (hello.record(rng), server_flight(version, certified, rng));
         let finished = finish(version, rng);
-        tcp.say(true, &hello);
+        let again = if self.oddity == Oddity::Split {
+            tcp.scatter(&hello, PIECE_MAX)
+        } else {
+            tcp.say(true, &hello);
+            0
+        };
         tcp.say(false, &flight);
         tcp.say(true, &finished);
-        hello.len() + flight.len() + finished.len()
+        hello.len() + again + flight.len() + finished.len()
     }
 
     /// `size` bytes of what the transport carries.
@@ -218,8 +294,8 @@ fn resolve(draft: &mut Draft, session: &Session<'_>, at_ns: i64) {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) handset: &'a Handset,
-    pub(crate) resolver: &'a Service,
-    pub(crate) service: &'a Service,
+    pub(crate) resolver: &'a Service<'a>,
+    pub(crate) service: &'a Service<'a>,
 }
 
 /// Plans a DNS question at `at_ns` and its answer.

@@ -32,11 +32,11 @@ pub(crate) struct Path {
 impl Path {
     /// A packet of this flow, sent by the client when `up`.
     pub(crate) fn packet(&self, ts_ns: i64, up: bool, segment: Segment) -> Packet {
-        let Link { src, dst, vlan } = self.up_link;
+        let Link { src, dst, .. } = self.up_link;
         let (link, src, dst, ttl) = if up {
             (self.up_link, self.client, self.server, 64)
         } else {
-            (Link { src: dst, dst: src, vlan }, self.server, self.client, self.server_ttl)
+            (Link { src: dst, dst: src, ..self.up_link }, self.server, self.client, self.server_ttl)
         };
         let datagram = Datagram { link, src: src.ip(), dst: dst.ip(), ttl, ident: 0, segment };
         let body = Body::Ip(datagram);
@@ -137,6 +137,29 @@ impl Tcp {
         }
     }
 
+    /// The client sends `bytes` in small segments of which neighbours change places, and the last comes again; answers its size.
+    pub(crate) fn scatter(&mut self, bytes: &[u8], piece_max: usize) -> usize {
+        let payload_max = std::mem::replace(&mut self.payload_max, piece_max);
+        let begin = self.packets.len();
+        self.say(true, bytes);
+        self.payload_max = payload_max;
+        let sent = self.packets.get_mut(begin..).unwrap_or_default();
+        let mut pieces: Vec<_> = sent.iter_mut().filter(|packet| packet.up).collect();
+        for pair in pieces.chunks_exact_mut(2) {
+            if let [one, other] = pair {
+                std::mem::swap(&mut one.body, &mut other.body);
+            }
+        }
+        let again = sent.iter().rfind(|packet| packet.up).cloned();
+        let size = again.as_ref().map_or(0, Packet::payload_length);
+        self.wait(50 * MICRO);
+        let ts_ns = self.now_ns - self.now_ns % MICRO;
+        self.client.ident = self.client.ident.wrapping_add(1);
+        let ident = self.client.ident;
+        self.packets.extend(again.map(|packet| Packet { ts_ns, ..packet }.ident(ident)));
+        size
+    }
+
     /// Ends the connection.
     pub(crate) fn close(&mut self, how: Close) {
         match how {
@@ -201,12 +224,12 @@ fn syn_options(address: IpAddr, value: u32, echoed: u32) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::{Close, Path, SECOND, Tcp};
-    use crate::source::synthetic::packet::Link;
+    use crate::source::synthetic::packet::{Link, Wrap};
     use crate::source::synthetic::rng::Rng;
 
     #[test]
     fn the_byte_formula_holds() {
-        let up_link = Link { src: [2; 6], dst: [4; 6], vlan: None };
+        let up_link = Link { src: [2; 6], dst: [4; 6], vlan: None, wrap: Wrap::None };
         let client = "10.20.0.1:40000".parse().unwrap();
         let server = "203.0.113.9:443".parse().unwrap();
         let path = Path { flow: 0, up_link, client, server, server_ttl: 50 };

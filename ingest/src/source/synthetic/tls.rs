@@ -70,6 +70,8 @@ pub(crate) struct Hello<'a> {
     pub(crate) ech: bool,
     /// Pads the handshake message to 512 bytes where it is shorter (RFC 7685).
     pub(crate) padded: bool,
+    /// Octets of a key share for X25519MLKEM768 beside the usual one; 0 = none.
+    pub(crate) hybrid_share: usize,
 }
 
 impl<'a> Hello<'a> {
@@ -84,6 +86,7 @@ impl<'a> Hello<'a> {
             grease: false,
             ech: false,
             padded: false,
+            hybrid_share: 0,
         }
     }
 
@@ -149,7 +152,7 @@ impl<'a> Hello<'a> {
                 signatures(w);
             }
             if self.version == Version::Tls13 {
-                key_share(w, rng, grease);
+                key_share(w, rng, grease, self.hybrid_share);
             }
             if self.ech {
                 grease_ech(w, rng);
@@ -195,12 +198,17 @@ fn signatures(w: &mut Wire) {
 }
 
 /// Key share, pre-shared key modes and the versions offered: what makes a hello TLS 1.3.
-fn key_share(w: &mut Wire, rng: &mut Rng, grease: Option<u16>) {
+fn key_share(w: &mut Wire, rng: &mut Rng, grease: Option<u16>, hybrid: usize) {
     let key = rng.bytes(32);
     extension(w, 0x0033, |w| {
         w.sized16(|w| {
             if let Some(value) = grease {
                 w.u16(value).bytes(&[0, 1, 0]);
+            }
+            if hybrid > 0 {
+                w.u16(0x11ec).sized16(|w| {
+                    w.bytes(&rng.bytes(hybrid));
+                });
             }
             w.u16(0x001d).sized16(|w| {
                 w.bytes(&key);
@@ -252,8 +260,9 @@ fn record(kind: u8, version: u16, content: &[u8]) -> Vec<u8> {
     })
 }
 
-/// The server's first flight: its hello, the change of cipher, and the hidden end of the handshake.
-pub(crate) fn server_flight(version: Version, rng: &mut Rng) -> Vec<u8> {
+/// The server's first flight: its hello, its certificate where that is to be seen, the change of cipher, and the hidden end of the
+/// handshake.
+pub(crate) fn server_flight(version: Version, certified: Option<&str>, rng: &mut Rng) -> Vec<u8> {
     let message = Wire::of(|w| {
         w.u16(version.legacy()).bytes(&rng.bytes(32));
         let session_id = rng.bytes(32);
@@ -276,8 +285,46 @@ pub(crate) fn server_flight(version: Version, rng: &mut Rng) -> Vec<u8> {
         });
     });
     let mut flight = handshake(version.legacy(), 2, &message);
+    if let Some(name) = certified {
+        let certificate = certificate(name, rng);
+        let chain = Wire::of(|w| {
+            w.sized24(|w| {
+                w.sized24(|w| {
+                    w.bytes(&certificate);
+                });
+            });
+        });
+        flight.extend_from_slice(&handshake(version.legacy(), 11, &chain));
+    }
     flight.extend_from_slice(&finish(version, rng));
     flight
+}
+
+/// A certificate (RFC 5280) of which only the subject's common name says anything.
+fn certificate(name: &str, rng: &mut Rng) -> Vec<u8> {
+    fn element(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
+        Wire::of(|w| {
+            // A length in two octets, whatever it is.
+            w.u8(kind).u8(0x82).sized16(|w| {
+                w.bytes(&parts.concat());
+            });
+        })
+    }
+    let common_name = |name: &str| {
+        let pair = [element(6, &[&[0x55, 4, 3]]), element(12, &[name.as_bytes()])].concat();
+        element(0x30, &[&element(0x31, &[&element(0x30, &[&pair])])])
+    };
+    let (serial, key, signature) = (rng.bytes(8), rng.bytes(270), rng.bytes(257));
+    let signed = [
+        element(0xa0, &[&element(2, &[&[2]])]),
+        element(2, &[&serial]),
+        element(0x30, &[]),
+        common_name("Example CA"),
+        element(0x30, &[]),
+        common_name(name),
+        element(0x30, &[&key]),
+    ];
+    element(0x30, &[&element(0x30, &[&signed.concat()]), &element(3, &[&signature])])
 }
 
 /// The change of cipher and a hidden Finished, as both sides send it.

@@ -51,7 +51,7 @@ pub struct TruthFlow {
     pub vlan: u16,
     /// The name on the flow, in lower case and without a trailing dot.
     pub server_name: Option<String>,
-    /// Where that name stood: `tls_sni` or `http_host`.
+    /// Where that name stood: `tls_sni`, `quic_sni`, `http_host`, `http_connect` or `tls_cert`.
     pub server_name_source: Option<&'static str>,
     /// The name asked for, where the flow is a DNS lookup.
     pub dns_query: Option<String>,
