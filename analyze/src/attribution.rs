@@ -215,10 +215,7 @@ pub fn attribute<'c>(catalog: &'c Catalog, facts: &Facts<'_>) -> Judgement<'c> {
     judgement.ech = ech;
     let candidates: Vec<Option<Claim<'_>>> =
         facts.dns_names.iter().map(|name| owner_of(catalog, name, facts.at)).collect();
-    let by_dns = match &said {
-        Named::Somebody(claim) => candidates.iter().flatten().any(|c| c.vendor == claim.vendor),
-        _ => false,
-    };
+    let is_told = was_told(&candidates, &said);
     let resolved = resolved(candidates);
     let witnessed = server.witnessed(catalog, facts);
     let on_certificate = facts.server_name_source == Some("tls_cert");
@@ -234,6 +231,8 @@ pub fn attribute<'c>(catalog: &'c Catalog, facts: &Facts<'_>) -> Judgement<'c> {
         }
         Named::Somebody(claim) => {
             let agrees = |other: &Claim<'_>| other.vendor == claim.vendor;
+            // Names of two vendors decide for neither: the client may have meant the other.
+            let by_dns = resolved.as_ref().is_some_and(agrees);
             let by_owner = owner.as_ref().is_some_and(agrees);
             // Names on flows are no second witness of each other: who forges one forges many.
             let told_others = facts.witness.is_some_and(|witness| witness.by_dns);
@@ -245,6 +244,7 @@ pub fn attribute<'c>(catalog: &'c Catalog, facts: &Facts<'_>) -> Judgement<'c> {
             };
             judgement.name_ip_mismatch = judgement.evidence == Evidence::E4
                 && ip.is_some()
+                && !is_told
                 && !server.is_shared()
                 && catalog.name_owner_addresses_known(claim.vendor, facts.at);
             judgement.contest(&claim, [(Evidence::E3, &resolved), (Evidence::E1, &owner)]);
@@ -354,6 +354,12 @@ fn bare_address(name: &str) -> Option<IpAddr> {
 fn owner_of<'c>(catalog: &'c Catalog, name: &str, at: Date) -> Option<Claim<'c>> {
     let found = catalog.domain(name, at).filter(|found| !found.weak)?;
     Some(Claim { vendor: found.vendor, product: found.product, rule_id: found.rule_id })
+}
+
+/// Whether the client was told a name of the named vendor, if only among others: no second witness, but name and address do go together.
+fn was_told(candidates: &[Option<Claim<'_>>], said: &Named<'_>) -> bool {
+    let Named::Somebody(claim) = said else { return false };
+    candidates.iter().flatten().any(|candidate| candidate.vendor == claim.vendor)
 }
 
 /// The one vendor all candidates belong to; none where two do, or where somebody else's name is among them.

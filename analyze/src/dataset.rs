@@ -87,13 +87,6 @@ impl Dataset {
         Ok(self.files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
     }
 
-    /// The first and the last time of the files that can satisfy `filters`; none where no file does.
-    pub fn times(&self, state: &dyn Session, filters: &[Expr]) -> Result<Option<(i64, i64)>> {
-        let files = self.selected(state, filters)?;
-        let first = files.iter().map(|(record, _)| record.ts_min).min();
-        Ok(first.zip(files.iter().map(|(record, _)| record.ts_max).max()))
-    }
-
     fn physical(&self, state: &dyn Session, filter: Expr) -> Result<Arc<dyn PhysicalExpr>> {
         state.create_physical_expr(filter, &DFSchema::try_from(Arc::clone(&self.schema))?)
     }

@@ -5,9 +5,9 @@
 pub mod attribution;
 pub mod catalog;
 pub mod cli;
-pub mod completeness;
 pub mod dataset;
 pub mod output;
+pub mod period;
 pub mod report;
 pub mod session;
 pub mod sightings;

@@ -30,9 +30,9 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use crate::catalog::Catalog;
-use crate::completeness;
 use crate::dataset::{Dataset, STORE_URL};
-use crate::sightings::{Sightings, Times};
+use crate::period;
+use crate::sightings::{ADDRESSES_MAX, Sightings};
 use crate::udf;
 use crate::views::VIEWS;
 
@@ -55,6 +55,8 @@ pub struct Limits {
     pub timeout: Option<Duration>,
     /// Parts of a query that run beside each other.
     pub partitions: usize,
+    /// Addresses remembered with what else was seen of them; beyond it, only a share of them is.
+    pub addresses_max: usize,
 }
 
 impl Default for Limits {
@@ -64,6 +66,7 @@ impl Default for Limits {
             spill_bytes: 16 << 30,
             timeout: None,
             partitions: std::thread::available_parallelism().map_or(1, usize::from),
+            addresses_max: ADDRESSES_MAX,
         }
     }
 }
@@ -143,7 +146,6 @@ fn too_long(limit: Duration) -> String {
 pub struct Session {
     context: SessionContext,
     timeout: Option<Duration>,
-    flows: Option<Arc<Dataset>>,
     /// The catalogs that judge here, each with what it makes of the store's sightings.
     judges: Vec<(Arc<Catalog>, Arc<Sightings>)>,
 }
@@ -170,29 +172,29 @@ impl Session {
             .with_physical_optimizer_rules(rules())
             .build();
         let context = SessionContext::new_with_state(state);
-        let mut flows = None;
-        for dataset in datasets.into_iter().map(Arc::new) {
-            if dataset.name() == FLOWS {
-                flows = Some(Arc::clone(&dataset));
-            }
-            context.register_table(dataset.name(), dataset)?;
+        for dataset in datasets {
+            context.register_table(dataset.name(), Arc::new(dataset))?;
         }
-        let sightings = Arc::default();
+        let sightings = Arc::new(Sightings::new(limits.addresses_max));
         for function in udf::over(&catalog, &sightings) {
             context.register_udf(function);
         }
         for view in VIEWS {
             context.sql(view.sql).await?;
         }
-        completeness::register(&context).await?;
-        Ok(Self { context, timeout: limits.timeout, flows, judges: vec![(catalog, sightings)] })
+        period::register(&context).await?;
+        Ok(Self { context, timeout: limits.timeout, judges: vec![(catalog, sightings)] })
     }
 
-    /// Adds the function `attribute_before`, which judges by another catalog.
+    /// Adds the function `attribute_before`, which judges by another catalog, and what makes the two comparable.
     #[must_use]
     pub fn beside(mut self, before: &Arc<Catalog>) -> Self {
         let sightings = Arc::default();
-        self.context.register_udf(udf::before(before, &sightings));
+        for (catalog, known) in self.judges.iter().take(1) {
+            for function in udf::comparing((before, &sightings), (catalog, known)) {
+                self.context.register_udf(function);
+            }
+        }
         self.judges.push((Arc::clone(before), sightings));
         self
     }
@@ -245,34 +247,33 @@ impl Session {
         }
     }
 
-    /// The times of the flows that a plan judges; none where it judges none.
-    fn judged_times(&self, plan: &LogicalPlan) -> Result<Option<Times>, SessionError> {
+    /// The filters of each scan of flows that a plan judges; none where it judges none.
+    fn judged(&self, plan: &LogicalPlan) -> Result<Vec<Vec<Expr>>, SessionError> {
+        let mut scans = Vec::new();
         // An explanation runs nothing.
-        let Some(flows) = self.flows.as_ref().filter(|_| !matches!(plan, LogicalPlan::Explain(_)))
-        else {
-            return Ok(None);
-        };
-        if !judges(plan)? {
-            return Ok(None);
+        if matches!(plan, LogicalPlan::Explain(_)) || !judges(plan)? {
+            return Ok(scans);
         }
-        let state = self.context.state();
-        let plan = state.optimize(plan)?;
+        let plan = self.context.state().optimize(plan)?;
         if !judges(&plan)? {
-            return Ok(None);
+            return Ok(scans);
         }
-        let mut times: Option<Times> = None;
         plan.apply_with_subqueries(|node| {
             if let LogicalPlan::TableScan(scan) = node
                 && scan.table_name.table() == FLOWS
-                && let Some((first, last)) =
-                    flows.times(&state, &unnormalize_cols(scan.filters.iter().cloned()))?
             {
-                let (from, to) = times.unwrap_or((first, last));
-                times = Some((from.min(first), to.max(last)));
+                scans.push(unnormalize_cols(scan.filters.iter().cloned()));
             }
             Ok(TreeNodeRecursion::Continue)
         })?;
-        Ok(times)
+        Ok(scans)
+    }
+
+    /// Share of the addresses that could be remembered with what else was seen of them, percent.
+    pub fn remembered_percent(&self) -> f64 {
+        let shares =
+            self.judges.iter().map(|(_, sightings)| sightings.witnesses().remembered_percent());
+        shares.fold(100.0, f64::min)
     }
 
     async fn run(&self, sql: &str) -> Result<SendableRecordBatchStream, SessionError> {
@@ -285,10 +286,9 @@ impl Session {
             let why = sentence(&refused);
             return Err(SessionError::Refused(why));
         }
-        if let Some(times) = self.judged_times(&plan)? {
-            for (catalog, sightings) in &self.judges {
-                sightings.cover(&self.context, catalog, times).await?;
-            }
+        let scans = self.judged(&plan)?;
+        for (catalog, sightings) in self.judges.iter().filter(|_| !scans.is_empty()) {
+            sightings.cover(&self.context, catalog, &scans).await?;
         }
         let frame = self.context.execute_logical_plan(plan).await?;
         Ok(frame.execute_stream().await?)

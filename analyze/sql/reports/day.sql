@@ -1,5 +1,6 @@
 -- The records that began on the day, with the client and the labels that reports group by.
--- A record belongs to the day in which its first packet came. `flow_end >= $from` follows from that and prunes the older partitions.
+-- A record belongs to the day in which its first packet came. The bounds of `flow_end` follow from that, for a record is cut after a week at the
+-- latest, and prune the other partitions.
 SELECT
     *,
     CASE WHEN direction = 'inbound' THEN dst_ip ELSE src_ip END AS client_ip,
@@ -12,4 +13,6 @@ SELECT
         ELSE 'attributed'
     END AS standing
 FROM attributed
-WHERE flow_start >= $from AND flow_start < $to AND flow_end >= $from
+WHERE
+    flow_start >= $from AND flow_start < $to
+    AND flow_end >= $from AND flow_end < $to + INTERVAL '8 days'

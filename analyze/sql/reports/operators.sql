@@ -7,7 +7,7 @@ SELECT
     sum(bytes_down) AS bytes_down,
     sum(began) AS flows,
     count(DISTINCT client_ip) AS clients,
-    count(DISTINCT service_vendor) AS vendors
+    count(DISTINCT CASE WHEN service_vendor <> 'other' THEN service_vendor END) AS vendors
 FROM outside
 GROUP BY operator, operator_asn, operator_country
 ORDER BY bytes_up DESC, operator_asn, operator

@@ -7,7 +7,7 @@ SELECT
     count(DISTINCT client_ip) AS clients,
     count(DISTINCT CASE WHEN standing = 'unattributed' THEN client_ip END) AS unattributed_clients,
     count(DISTINCT CASE WHEN standing = 'mismatch' THEN client_ip END) AS mismatch_clients,
-    count(DISTINCT CASE WHEN standing = 'attributed' THEN service_vendor END) AS vendors,
+    count(DISTINCT CASE WHEN standing = 'attributed' AND service_vendor <> 'other' THEN service_vendor END) AS vendors,
     count(DISTINCT server_country) AS countries,
     coalesce(sum(CASE WHEN standing = 'attributed' THEN bytes_up END), 0) AS attributed_bytes_up,
     coalesce(sum(CASE WHEN standing = 'unattributed' THEN bytes_up END), 0) AS unattributed_bytes_up,

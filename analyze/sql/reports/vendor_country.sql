@@ -8,7 +8,7 @@ SELECT
     sum(bytes_down) AS bytes_down,
     sum(began) AS flows,
     count(DISTINCT client_ip) AS clients,
-    max(evidence) AS best_evidence,
+    coalesce(max(CASE WHEN evidence <> 'other' THEN evidence END), 'other') AS best_evidence,
     min(evidence) AS least_evidence
 FROM outside
 GROUP BY standing, CASE WHEN standing = 'unattributed' THEN NULL ELSE service_vendor END, place

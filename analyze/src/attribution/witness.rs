@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use crate::attribution::device::{Behind, user_agent_vendor};
 use crate::attribution::dhcp::dhcp_maker;
@@ -11,6 +11,12 @@ use crate::catalog::{Catalog, Date, NetworkKind};
 
 /// How far from a flow's first packet a sighting still counts, either way.
 pub const WINDOW_US: i64 = 24 * 3_600 * 1_000_000;
+
+/// How much later than a flow's first packet an answer may stand in the store and still have come before it: the clocks of two sensors differ.
+const GRACE_US: i64 = 300 * 1_000_000;
+
+/// More halvings leave nothing.
+const HALVINGS_MAX: u32 = 31;
 
 /// The one vendor that all names of an address belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,12 +103,47 @@ pub struct Witnesses {
     clients: HashMap<String, Vec<Sighting<Trait>>>,
     /// By what a device told a DHCP server; nobody where that says too little.
     leases: HashMap<String, Vec<Sighting<&'static str>>>,
-    encrypted: HashSet<String>,
+    /// Names whose records offered to encrypt the client hello, from the first of a day to the last.
+    encrypted: HashMap<String, Vec<(i64, i64)>>,
+    /// How many addresses and names may be remembered; none is no bound.
+    room: Option<usize>,
+    /// How often half of them had to be given up.
+    halvings: u32,
 }
 
 impl Witnesses {
+    /// Remembers no more than so many addresses and names. Where there are more, those whose hash is small are remembered, with all that was seen
+    /// of them: whichever come first, the same ones stay.
+    pub fn with_room_for(addresses_max: usize) -> Self {
+        Self { room: Some(addresses_max), ..Self::default() }
+    }
+
+    /// Share of the addresses that are remembered, percent. Of the others it is not known what else was seen.
+    pub fn remembered_percent(&self) -> f64 {
+        100.0 / f64::from(2_u32.saturating_pow(self.halvings))
+    }
+
+    /// Whether an address or a name is one of those remembered.
+    fn remembers(&self, text: &str) -> bool {
+        is_among(text, self.halvings)
+    }
+
+    fn make_room(&mut self) {
+        while self.room.is_some_and(|room| self.len() > room) && self.halvings < HALVINGS_MAX {
+            self.halvings += 1;
+            let halvings = self.halvings;
+            self.servers.retain(|address, _| is_among(address, halvings));
+            self.clients.retain(|client, _| is_among(client, halvings));
+            self.leases.retain(|client, _| is_among(client, halvings));
+            self.encrypted.retain(|name, _| is_among(name, halvings));
+        }
+    }
+
     /// Notes a name of a server. Clouds and content networks bear anybody's names, so theirs say nothing.
     pub fn note_name(&mut self, catalog: &Catalog, named: &Named<'_>) {
+        if !self.remembers(named.address) {
+            return;
+        }
         let at = catalog.period_of(Date::of_micros(named.first));
         let ip: Option<IpAddr> = named.address.parse().ok();
         let Some(network) = ip.and_then(|ip| catalog.network(ip, at)) else { return };
@@ -129,6 +170,7 @@ impl Witnesses {
         let gap = if named.by_dns && said != Whose::Stranger { 0 } else { 2 * WINDOW_US };
         let sighting = Sighting { said, first: named.first, last: named.last, until: named.until };
         sighting.join(self.servers.entry_ref(named.address).or_default(), gap);
+        self.make_room();
     }
 
     /// Notes what a client said its device is.
@@ -150,20 +192,29 @@ impl Witnesses {
         (host_name, vendor_class): (Option<&str>, Option<&str>),
         (first, last): (i64, i64),
     ) {
-        if let Some(said) = dhcp_maker(host_name, vendor_class) {
+        let maker = dhcp_maker(host_name, vendor_class).filter(|_| self.remembers(client));
+        if let Some(said) = maker {
             let sighting = Sighting { said, first, last, until: last };
             sighting.join(self.leases.entry_ref(client).or_default(), 2 * WINDOW_US);
+            self.make_room();
         }
     }
 
-    /// Notes a name whose records offered to encrypt the client hello.
-    pub fn note_encrypted(&mut self, name: &str) {
-        self.encrypted.insert(name.to_owned());
+    /// Notes a name whose records offered to encrypt the client hello, from the first of a day to the last.
+    pub fn note_encrypted(&mut self, name: &str, times: (i64, i64)) {
+        if self.remembers(name) {
+            self.encrypted.entry_ref(name).or_default().push(times);
+            self.make_room();
+        }
     }
 
     fn note_client(&mut self, client: &str, said: Trait, (first, last): (i64, i64)) {
+        if !self.remembers(client) {
+            return;
+        }
         let sighting = Sighting { said, first, last, until: last };
         sighting.join(self.clients.entry_ref(client).or_default(), 2 * WINDOW_US);
+        self.make_room();
     }
 
     /// Forgets what can decide nothing: servers without a vendor's name, clients of one maker.
@@ -206,8 +257,12 @@ impl Witnesses {
         witness
     }
 
-    /// Who stood behind a client's address, a MAC or an IP address, within a day of `at`.
+    /// Who stood behind a client's address, a MAC or an IP address, within a day of `at`. Of one that is not remembered nobody knows, and a
+    /// device is named by its own flow only.
     pub fn behind(&self, client: &str, at: i64) -> Behind {
+        if !self.remembers(client) {
+            return Behind::Several;
+        }
         let Some(list) = self.clients.get(client) else { return Behind::One };
         let mut maker = None;
         let mut several = false;
@@ -228,9 +283,14 @@ impl Witnesses {
         makers.all(|other| other == maker).then_some(maker)
     }
 
-    /// Whether the records of a name offered to encrypt the client hello.
-    pub fn is_encrypted(&self, name: &str) -> bool {
-        self.encrypted.contains(name)
+    /// Whether the records of a name offered to encrypt the client hello, to anybody, in the day before `at`. It may have been so for a name that is
+    /// not remembered.
+    pub fn is_encrypted(&self, name: &str, at: i64) -> bool {
+        let is_before = |(first, last): &(i64, i64)| {
+            *first <= at.saturating_add(GRACE_US) && *last >= at.saturating_sub(WINDOW_US)
+        };
+        !self.remembers(name)
+            || self.encrypted.get(name).is_some_and(|days| days.iter().any(is_before))
     }
 
     fn owner(&mut self, vendor: &str, rule_id: String) -> u32 {
@@ -241,6 +301,18 @@ impl Witnesses {
             next
         })
     }
+}
+
+/// Whether a text is among those that stay after so many halvings, by its FNV-1a hash, mixed so that its last bits depend on all of it.
+fn is_among(text: &str, halvings: u32) -> bool {
+    if halvings == 0 {
+        return true;
+    }
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mixed = (hash ^ (hash >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    (mixed ^ (mixed >> 32)).trailing_zeros() >= halvings
 }
 
 #[cfg(test)]
@@ -368,5 +440,48 @@ mod tests {
         assert_eq!(behind("hop", day), Behind::Router);
         assert_eq!(behind("hop", day + 2 * WINDOW_US), Behind::One);
         assert_eq!(behind("one", day), Behind::One);
+    }
+
+    #[test]
+    fn an_offer_to_encrypt_counts_once_it_was_made() {
+        let day = 100 * WINDOW_US;
+        let mut witnesses = Witnesses::default();
+        witnesses.note_encrypted("a.example", (day, day + HOUR));
+        let offered = |at| witnesses.is_encrypted("a.example", at);
+        assert!(!offered(day - GRACE_US - 1), "the flow was before it");
+        assert!(offered(day - GRACE_US) && offered(day + WINDOW_US));
+        assert!(offered(day + HOUR + WINDOW_US) && !offered(day + HOUR + WINDOW_US + 1));
+        assert!(!witnesses.is_encrypted("b.example", day));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_known_whatever_came_first() {
+        let day = 100 * WINDOW_US;
+        let address = |n: u32| std::net::Ipv4Addr::from(0x73c8_c900 + n).to_string();
+        let kept = |order: &mut dyn Iterator<Item = u32>| {
+            let mut witnesses = Witnesses::with_room_for(50);
+            for n in order {
+                let address = address(n);
+                witnesses.note_name(
+                    catalog(),
+                    &Named { address: &address, ..on_flow("a.miui.com", day) },
+                );
+            }
+            witnesses.note_agent("nat", "MIUI/9", (day, day));
+            witnesses.finish();
+            assert!(witnesses.len() <= 50, "{}", witnesses.len());
+            let kept: Vec<u32> =
+                (0..200).filter(|n| witnesses.of_server(&address(*n), day).is_some()).collect();
+            (kept, witnesses.remembered_percent())
+        };
+        let (there, percent) = kept(&mut (0..200));
+        assert_eq!(kept(&mut (0..200).rev()), (there.clone(), percent));
+        assert!(percent < 100.0 && (10..=50).contains(&there.len()), "{percent} {}", there.len());
+        let mut witnesses = Witnesses::with_room_for(0);
+        witnesses.note_router("hop", (day, day));
+        assert_eq!(witnesses.behind("hop", day), Behind::Several);
+        assert!(witnesses.is_encrypted("a.example", day));
+        let all = Witnesses::with_room_for(1);
+        assert_eq!((all.behind("hop", day), all.remembered_percent()), (Behind::One, 100.0));
     }
 }

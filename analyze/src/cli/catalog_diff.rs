@@ -22,7 +22,8 @@ Examples:
   outflow catalog diff 2026-11.outflow-catalog shipped --store store
   outflow catalog diff shipped acme.outflow-catalog --store store --format csv
 
-A row is a cell of vendor and country that moves, with the evidence and the rule before and after. No vendor is unattributed.")]
+A row is a cell of vendor and country that moves, with its standing, evidence and rule before and after. No vendor is unattributed; a
+name that its address speaks against stands apart (mismatch). Traffic among inside hosts is in no cell.")]
 pub(crate) struct Args {
     /// The catalog before, or the word shipped
     #[arg(value_name = "A")]

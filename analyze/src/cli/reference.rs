@@ -10,7 +10,7 @@ use schemas::Column;
 
 use crate::cli::engine;
 use crate::cli::exit::Done;
-use crate::completeness;
+use crate::period;
 use crate::udf;
 use crate::views::VIEWS;
 
@@ -97,8 +97,10 @@ fn functions(all: &[ScalarUDF]) -> String {
          Printed by `outflow functions`. These stand beside the functions of the SQL engine; `SHOW FUNCTIONS` lists all. \
          A null or unreadable argument in a row gives null; a constant argument that makes no sense is refused before the query runs.\n",
     );
-    let _ = write!(text, "\n## `{}`\n", completeness::NAME);
-    push_function(&mut text, &completeness::documentation());
+    for table in period::ALL {
+        let _ = write!(text, "\n## `{}`\n", table.name);
+        push_function(&mut text, &table.documentation());
+    }
     for function in all {
         let _ = write!(text, "\n## `{}`\n", function.name());
         if let Some(documentation) = function.documentation() {

@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// Folder for report.html, report.json and the CSV files
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Merge rows that tell of fewer clients than this [default: 10 where addresses of people were hidden, else none]
+    /// Tell of no fewer clients than this, in no figure and no difference of figures [default: 10 where addresses of people were hidden, else none]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(i64).range(1..))]
     min_clients: Option<i64>,
     #[command(flatten)]
@@ -70,15 +70,12 @@ pub(crate) fn make(
     (engine, target): (&EngineArgs, Target<'_>),
 ) -> anyhow::Result<(Report, Vec<PathBuf>)> {
     let catalog = engine.catalog()?;
+    let hidden = store.entries()?.iter().any(|entry| entry.privacy.is_some());
+    let clients_min = target.clients_min.or(hidden.then_some(CLIENTS_MIN_HIDDEN));
     let report = block_on(async {
         let session = engine.session(store, Arc::clone(&catalog)).await?;
-        Ok(Report::gather(&session, store, &catalog, day).await?)
+        Ok(Report::gather(&session, (store, clients_min), &catalog, day).await?)
     })?;
-    let hidden = store.entries()?.iter().any(|entry| entry.privacy.is_some());
-    let report = match target.clients_min.or(hidden.then_some(CLIENTS_MIN_HIDDEN)) {
-        Some(clients_min) => report.without_few(clients_min),
-        None => report,
-    };
     let files = write(&report, &catalog, target.folder)?;
     Ok((report, files))
 }

@@ -39,6 +39,16 @@ pub enum ReportError {
         /// The days that have data, in order.
         dates: Vec<String>,
     },
+    /// All clients of the day are fewer than a figure may be of.
+    #[error(
+        "fewer than {clients_min} clients were seen on {date}, and a report would tell of single ones; allow fewer with --min-clients"
+    )]
+    TooFew {
+        /// The day asked for.
+        date: String,
+        /// How many there have to be.
+        clients_min: i64,
+    },
     /// The page could not be rendered.
     #[error("the page could not be rendered")]
     Page(#[source] askama::Error),

@@ -1,333 +1,269 @@
-//! Cells of few clients, merged: a row that tells of fewer than so many people may tell of one of them.
+//! What may be told where no figure may be of few clients.
 //!
-//! A merged row could be had back by taking the others from their sum, so the next smallest of its group goes with it. How many clients a
-//! merged row has nobody knows from the parts, which may share them; it is said to have as many as its largest part, which is enough of them.
+//! One decision for all tables: the cells of the day, each all that any table tells of a record, are parted into classes of enough clients, and every
+//! table is made of whole classes. Sums and differences of what is printed, over however many tables, are then of whole classes as well.
+//!
+//! A class is parted by one dimension after the other, the most wanted first; parts that are too small go together, with the next smallest where they
+//! have to. What a class is not all of one kind in is not told of it.
 
 use std::collections::BTreeMap;
-use std::mem::take;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use crate::report::figures::{
-    CellRow, ContestedRow, DeviceRow, DirectionRow, MismatchRow, NameRow, OperatorRow, RungRow,
-    VendorRow,
-};
-
-use crate::report::gather::{Report, VendorShare, in_reading_order};
-
-/// The key of a merged row.
+/// What stands where values were merged.
 pub(crate) const OTHER: &str = "other";
+/// The cell of traffic among inside hosts, which only one table tells of.
+const INTERNAL: &str = "internal";
+/// Parts the dimensions of a cell.
+const SEPARATOR: char = '\u{1f}';
+/// A cell takes some hundred bytes.
+const CELLS_MAX: usize = 2_000_000;
 
-/// A row of a report that counts clients.
-trait Cell {
-    /// Rows whose sum is told elsewhere are merged among themselves.
-    fn group(&self) -> String;
-    /// How many clients it tells of.
-    fn clients(&self) -> i64;
-    /// Takes the volume of another row in.
-    fn absorb(&mut self, other: &Self);
-    /// Forgets what it was.
-    fn blur(&mut self);
+/// What tables tell of a record, in the order in which a cell names it.
+pub(crate) const DIMENSIONS: [&str; 10] = [
+    "standing",
+    "vendor",
+    "place",
+    "evidence",
+    "device_vendor",
+    "operator",
+    "direction",
+    "hour",
+    "disputed",
+    "trait",
+];
+const STANDING: usize = 0;
+const VENDOR: usize = 1;
+
+/// In which order a class is parted; by standing and vendor at once.
+const STEPS: [&[usize]; 9] = [&[STANDING, VENDOR], &[2], &[9], &[3], &[4], &[5], &[6], &[7], &[8]];
+
+/// Some of the clients of a cell: all where they are few, else enough of them.
+type Clients = Vec<u64>;
+
+/// The cells of a day.
+#[derive(Debug)]
+pub(crate) struct Cells {
+    clients_min: usize,
+    cells: BTreeMap<String, Clients>,
 }
 
-/// Merges the rows of fewer than `clients_min` clients, each group by itself; a merged row comes last in its group.
-fn merge<T: Cell>(rows: Vec<T>, clients_min: i64) -> Vec<T> {
-    let mut groups: Vec<(String, Vec<T>)> = Vec::new();
-    for row in rows {
-        let group = row.group();
-        match groups.iter_mut().find(|(name, _)| *name == group) {
-            Some((_, list)) => list.push(row),
-            None => groups.push((group, vec![row])),
+/// What is told of the records of a cell: a value for each dimension, none where its class has several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) cell: String,
+    pub(crate) values: [Option<String>; DIMENSIONS.len()],
+}
+
+/// A cell taken apart.
+struct Cell<'a> {
+    values: Vec<&'a str>,
+    clients: &'a Clients,
+}
+
+/// Cells that are not told apart.
+struct Group<'a> {
+    rank: u8,
+    cells: Vec<&'a Cell<'a>>,
+    clients: Clients,
+}
+
+impl Cells {
+    pub(crate) fn new(clients_min: usize) -> Self {
+        Self { clients_min, cells: BTreeMap::new() }
+    }
+
+    /// Notes that a client has records in a cell; false where there are too many cells.
+    pub(crate) fn note(&mut self, cell: &str, client: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        client.hash(&mut hasher);
+        if !self.cells.contains_key(cell) {
+            self.cells.insert(cell.to_owned(), Clients::new());
         }
-    }
-    groups.into_iter().flat_map(|(_, list)| merge_group(list, clients_min)).collect()
-}
-
-fn merge_group<T: Cell>(rows: Vec<T>, clients_min: i64) -> Vec<T> {
-    let (few, mut kept): (Vec<T>, Vec<T>) =
-        rows.into_iter().partition(|row| row.clients() < clients_min);
-    let mut few = few.into_iter();
-    let Some(mut merged) = few.next() else { return kept };
-    // Of equals the last, which the question ranks lowest.
-    let next = kept.iter().enumerate().rev().min_by_key(|(_, row)| row.clients());
-    let next = next.map(|(position, _)| position).map(|position| kept.remove(position));
-    few.chain(next).for_each(|row| merged.absorb(&row));
-    merged.blur();
-    kept.push(merged);
-    kept
-}
-
-macro_rules! absorb {
-    ($($sum:ident)*) => {
-        fn clients(&self) -> i64 {
-            self.clients
+        if let Some(clients) = self.cells.get_mut(cell) {
+            add(clients, &[hasher.finish()], self.clients_min);
         }
+        self.cells.len() <= CELLS_MAX
+    }
 
-        fn absorb(&mut self, other: &Self) {
-            $(self.$sum += other.$sum;)*
-            self.clients = self.clients.max(other.clients);
+    /// What is told of each cell; none where all together are fewer clients than may be told of. Inside traffic of few is left out.
+    pub(crate) fn told(&self) -> Option<Vec<Told>> {
+        let cells: Vec<Cell<'_>> = self
+            .cells
+            .iter()
+            .filter(|(cell, _)| *cell != INTERNAL)
+            .map(|(cell, clients)| Cell {
+                values: cell.splitn(DIMENSIONS.len(), SEPARATOR).collect(),
+                clients,
+            })
+            .collect();
+        let whole = Group::of(cells.iter().collect(), self.clients_min);
+        let mut told = Vec::with_capacity(self.cells.len());
+        if self.cells.get(INTERNAL).is_some_and(|clients| clients.len() >= self.clients_min) {
+            let mut values = [const { None }; DIMENSIONS.len()];
+            for (value, name) in values.iter_mut().zip(DIMENSIONS) {
+                *value = (name == "direction").then(|| INTERNAL.to_owned());
+            }
+            told.push(Told { cell: INTERNAL.to_owned(), values });
         }
-    };
-}
-
-impl Cell for VendorRow {
-    absorb!(bytes_up bytes_down flows contested_bytes_up named_bytes_up);
-
-    fn group(&self) -> String {
-        String::new()
-    }
-
-    fn blur(&mut self) {
-        (self.vendor, self.seat) = (OTHER.to_owned(), None);
-    }
-}
-
-impl Cell for CellRow {
-    fn clients(&self) -> i64 {
-        self.clients
-    }
-
-    fn absorb(&mut self, other: &Self) {
-        self.bytes_up += other.bytes_up;
-        self.bytes_down += other.bytes_down;
-        self.flows += other.flows;
-        self.clients = self.clients.max(other.clients);
-        self.best_evidence = self.best_evidence.clone().max(other.best_evidence.clone());
-        self.least_evidence = self.least_evidence.clone().min(other.least_evidence.clone());
-    }
-
-    /// A vendor's cells sum up to its row; those that stand apart have one row together.
-    fn group(&self) -> String {
-        let vendor = self.vendor.as_deref().filter(|_| self.standing == "attributed");
-        format!("{} {}", self.standing, vendor.unwrap_or(""))
-    }
-
-    fn blur(&mut self) {
-        if self.standing == "mismatch" {
-            (self.vendor, self.vendor_seat) = (Some(OTHER.to_owned()), None);
+        if cells.is_empty() {
+            return (!told.is_empty()).then_some(told);
         }
-        OTHER.clone_into(&mut self.place);
-    }
-}
-
-impl Cell for RungRow {
-    absorb!(bytes_up bytes_down flows);
-
-    /// The unattributed and what stands apart are told elsewhere.
-    fn group(&self) -> String {
-        if ["E0", "mismatch"].contains(&self.rung.as_str()) {
-            self.rung.clone()
-        } else {
-            String::new()
+        if whole.clients.len() < self.clients_min {
+            return None;
         }
+        self.part(whole, &STEPS, &mut told);
+        Some(told)
     }
 
-    fn blur(&mut self) {
-        OTHER.clone_into(&mut self.rung);
-    }
-}
-
-impl Cell for DirectionRow {
-    absorb!(flows records packets bytes_up bytes_down);
-
-    /// The whole is that of all but the internal.
-    fn group(&self) -> String {
-        if self.direction == "internal" { self.direction.clone() } else { String::new() }
-    }
-
-    fn blur(&mut self) {
-        OTHER.clone_into(&mut self.direction);
-    }
-}
-
-impl Cell for OperatorRow {
-    absorb!(bytes_up bytes_down flows vendors);
-
-    fn group(&self) -> String {
-        String::new()
-    }
-
-    fn blur(&mut self) {
-        self.operator = Some(OTHER.to_owned());
-        (self.operator_asn, self.operator_country) = (None, None);
-    }
-}
-
-impl Cell for DeviceRow {
-    absorb!(bytes_up bytes_down flows);
-
-    /// By service, for its sum is told elsewhere; that of a maker is not.
-    fn group(&self) -> String {
-        self.service_vendor.clone().unwrap_or_default()
-    }
-
-    fn blur(&mut self) {
-        self.device_vendor = Some(OTHER.to_owned());
-    }
-}
-
-impl Cell for NameRow {
-    absorb!(bytes_up bytes_down flows);
-
-    fn group(&self) -> String {
-        String::new()
-    }
-
-    fn blur(&mut self) {
-        (self.name, self.service) = (Some(OTHER.to_owned()), None);
-    }
-}
-
-impl Cell for MismatchRow {
-    absorb!(bytes_up bytes_down flows);
-
-    fn group(&self) -> String {
-        String::new()
-    }
-
-    fn blur(&mut self) {
-        for text in [&mut self.vendor, &mut self.server_ip, &mut self.place] {
-            OTHER.clone_into(text);
-        }
-        (self.server_name, self.operator) = (None, None);
-    }
-}
-
-impl Cell for ContestedRow {
-    absorb!(bytes_up bytes_down flows);
-
-    fn group(&self) -> String {
-        String::new()
-    }
-
-    fn blur(&mut self) {
-        (self.vendor, self.contested_with) = (Some(OTHER.to_owned()), None);
-        OTHER.clone_into(&mut self.place);
-    }
-}
-
-impl Report {
-    /// The same day without a row of fewer than `clients_min` clients, in every table that counts them. The whole, the unattributed and
-    /// what stands apart keep their sums.
-    #[must_use]
-    pub fn without_few(mut self, clients_min: i64) -> Self {
-        let vendors = take(&mut self.vendors);
-        let names: BTreeMap<String, String> =
-            vendors.iter().map(|vendor| (vendor.row.vendor.clone(), vendor.name.clone())).collect();
-        let rows = merge(vendors.into_iter().map(|vendor| vendor.row).collect(), clients_min);
-        let shown: Vec<String> = rows.iter().map(|row| row.vendor.clone()).collect();
-        let share = |row: VendorRow| {
-            let name = names.get(&row.vendor).map_or("Other", String::as_str).to_owned();
-            VendorShare::of(name, row, (&self.totals, &self.completeness))
+    /// Parts a class by the first of `steps`, and its parts by the others.
+    fn part(&self, class: Group<'_>, steps: &[&[usize]], told: &mut Vec<Told>) {
+        let Some((step, rest)) = steps.split_first() else {
+            tell(&class.cells, told);
+            return;
         };
-        self.vendors = rows.into_iter().map(share).collect();
-
-        let mut cells = take(&mut self.vendor_country);
-        for cell in cells.iter_mut().filter(|cell| cell.standing == "attributed") {
-            rename(&mut cell.vendor, &shown);
+        let mut parts: BTreeMap<Vec<&str>, Vec<&Cell<'_>>> = BTreeMap::new();
+        for cell in class.cells {
+            let key = step.iter().map(|dimension| cell.value(*dimension)).collect();
+            parts.entry(key).or_default().push(cell);
         }
-        let cells = join(cells, |a, b| {
-            (&a.standing, &a.vendor, &a.place) == (&b.standing, &b.vendor, &b.place)
-        });
-        self.vendor_country = in_reading_order(merge(cells, clients_min), &self.vendors);
-
-        let mut devices = take(&mut self.devices);
-        for row in &mut devices {
-            rename(&mut row.service_vendor, &shown);
+        let groups = parts.into_values().map(|cells| Group::of(cells, self.clients_min)).collect();
+        for group in self.merged(groups) {
+            self.part(group, rest, told);
         }
-        let devices = join(devices, |a, b| {
-            (&a.device_vendor, &a.service_vendor) == (&b.device_vendor, &b.service_vendor)
-        });
-        self.devices = merge(devices, clients_min);
-        // The page reads makers in runs.
-        self.devices.sort_by(|a, b| a.device_vendor.cmp(&b.device_vendor));
-        self.evidence = merge(take(&mut self.evidence), clients_min);
-        self.operators = merge(take(&mut self.operators), clients_min);
-        self.unattributed = merge(take(&mut self.unattributed), clients_min);
-        self.mismatches = merge(take(&mut self.mismatches), clients_min);
-        self.contested = merge(take(&mut self.contested), clients_min);
-        self.directions = merge(take(&mut self.directions), clients_min);
-        self.capture.notes.push(format!(
-            "Rows of fewer than {clients_min} clients are merged with the next smallest as \"other\"; hours, totals and the contested part of a vendor are told in full."
-        ));
-        self.clients_min = Some(clients_min);
-        self
+    }
+
+    /// Merges groups until each has enough clients: the smallest with one like it, small ones first.
+    fn merged<'a>(&self, mut groups: Vec<Group<'a>>) -> Vec<Group<'a>> {
+        while groups.len() > 1 {
+            let size = |group: &Group<'_>| group.clients.len();
+            let small =
+                groups.iter().enumerate().filter(|(_, group)| size(group) < self.clients_min);
+            let Some((position, _)) = small.min_by_key(|(_, group)| size(group)) else { break };
+            let least = groups.remove(position);
+            let likeness = |other: &Group<'_>| (other.rank.abs_diff(least.rank), size(other));
+            let Some(other) = groups.iter_mut().min_by_key(|other| likeness(other)) else { break };
+            add(&mut other.clients, &least.clients, self.clients_min);
+            other.rank = other.rank.max(least.rank);
+            other.cells.extend(least.cells);
+        }
+        groups
     }
 }
 
-/// Calls a vendor that has no row of its own by that of the merged ones.
-fn rename(vendor: &mut Option<String>, shown: &[String]) {
-    if let Some(name) = vendor.as_mut().filter(|name| !shown.contains(name)) {
-        OTHER.clone_into(name);
+impl Cell<'_> {
+    fn value(&self, dimension: usize) -> &str {
+        self.values.get(dimension).copied().unwrap_or("")
+    }
+
+    /// Which cells are rather told together: what stands apart with the unattributed, vendors with vendors.
+    fn rank(&self) -> u8 {
+        match self.value(STANDING) {
+            "attributed" => 0,
+            "mismatch" => 5,
+            _ => 6,
+        }
     }
 }
 
-/// Rows that have come to say the same are one.
-fn join<T: Cell>(rows: Vec<T>, same: impl Fn(&T, &T) -> bool) -> Vec<T> {
-    let mut joined: Vec<T> = Vec::with_capacity(rows.len());
-    for row in rows {
-        match joined.iter_mut().find(|other| same(other, &row)) {
-            Some(other) => other.absorb(&row),
-            None => joined.push(row),
+impl<'a> Group<'a> {
+    fn of(cells: Vec<&'a Cell<'a>>, clients_min: usize) -> Self {
+        let mut clients = Clients::new();
+        for cell in &cells {
+            add(&mut clients, cell.clients, clients_min);
+        }
+        let rank = cells.iter().map(|cell| cell.rank()).max().unwrap_or(0);
+        Self { rank, cells, clients }
+    }
+}
+
+/// Adds clients that are new, until there are enough.
+fn add(clients: &mut Clients, others: &[u64], enough: usize) {
+    for other in others {
+        if clients.len() >= enough {
+            return;
+        }
+        if !clients.contains(other) {
+            clients.push(*other);
         }
     }
-    joined
+}
+
+/// What all cells of a class have in common. What is not attributed in part is not attributed.
+fn tell(class: &[&Cell<'_>], told: &mut Vec<Told>) {
+    let mut values = [const { None }; DIMENSIONS.len()];
+    for (dimension, value) in values.iter_mut().enumerate() {
+        let mut all = class.iter().map(|cell| cell.value(dimension));
+        let first = all.next();
+        *value = first.filter(|first| all.all(|other| other == *first)).map(str::to_owned);
+    }
+    if let [standing @ None, vendor, ..] = &mut values {
+        *standing = Some("unattributed".to_owned());
+        *vendor = None;
+    }
+    for cell in class {
+        let cell = cell.values.join(&SEPARATOR.to_string());
+        told.push(Told { cell, values: values.clone() });
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn operator(name: &str, clients: i64, bytes_up: i64) -> OperatorRow {
-        OperatorRow {
-            operator: Some(name.to_owned()),
-            operator_asn: Some(1),
-            operator_country: None,
-            bytes_up,
-            bytes_down: 0,
-            flows: 1,
-            clients,
-            vendors: 1,
+    /// Cells of vendor and place, each with its clients.
+    fn told(cells: &[(&str, &str, std::ops::Range<u8>)]) -> Option<Vec<String>> {
+        let mut all = Cells::new(3);
+        for (vendor, place, clients) in cells {
+            let standing = if vendor.is_empty() { "unattributed" } else { "attributed" };
+            let values = [standing, vendor, place, "E4", "", "", "outbound", "7", "false", ""];
+            for client in clients.clone() {
+                assert!(all.note(&values.join("\u{1f}"), &client.to_string()));
+            }
         }
-    }
-
-    fn told(rows: Vec<OperatorRow>) -> Vec<(String, i64, i64)> {
-        let merged = merge(rows, 10);
-        merged.into_iter().map(|row| (row.operator.unwrap(), row.clients, row.bytes_up)).collect()
-    }
-
-    #[test]
-    fn few_clients_go_with_the_next_smallest_row() {
-        let rows = vec![operator("a", 50, 900), operator("b", 3, 500), operator("c", 10, 100)];
-        assert_eq!(told(rows), [("a".into(), 50, 900), ("other".into(), 10, 600)]);
-        let rows = vec![operator("a", 10, 9), operator("b", 10, 5)];
-        assert_eq!(told(rows), [("a".into(), 10, 9), ("b".into(), 10, 5)]);
-        let rows = vec![operator("a", 1, 9), operator("b", 2, 5)];
-        assert_eq!(told(rows), [("other".into(), 2, 14)], "nothing is left to hide behind");
-        assert!(told(vec![]).is_empty());
-    }
-
-    #[test]
-    fn each_group_is_merged_by_itself() {
-        let cell = |vendor: &str, place: &str, clients| CellRow {
-            standing: "attributed".to_owned(),
-            vendor: Some(vendor.to_owned()),
-            place: place.to_owned(),
-            vendor_seat: None,
-            bytes_up: 1,
-            bytes_down: 0,
-            flows: 1,
-            clients,
-            best_evidence: "E4".to_owned(),
-            least_evidence: "E4".to_owned(),
+        let said = |told: Told| {
+            let [standing, vendor, place, ..] = told.values;
+            [standing, vendor, place].map(|value| value.unwrap_or("?".to_owned())).join(" ")
         };
-        let rows = vec![
-            cell("line", "JP", 40),
-            cell("line", "SG", 30),
-            cell("line", "US", 2),
-            cell("apple", "US", 40),
-            cell("apple", "TW", 12),
-        ];
-        let merged = merge(rows, 10);
-        let places: Vec<_> = merged.iter().map(|row| (row.place.as_str(), row.bytes_up)).collect();
-        assert_eq!(places, [("JP", 1), ("other", 2), ("US", 1), ("TW", 1)]);
+        let mut lines: Vec<String> = all.told()?.into_iter().map(said).collect();
+        lines.sort();
+        lines.dedup();
+        Some(lines)
+    }
+
+    #[test]
+    fn what_is_small_goes_with_the_smallest_like_it() {
+        let big = ("line", "JP", 0..9);
+        assert_eq!(told(&[("", "TW", 0..2)]), None, "nobody is left to hide among");
+        assert_eq!(told(std::slice::from_ref(&big)).unwrap(), ["attributed line JP"]);
+        assert_eq!(
+            told(&[big.clone(), ("line", "SG", 0..1), ("line", "US", 1..2)]).unwrap(),
+            ["attributed line ?"],
+            "two clients are too few without the third place"
+        );
+        assert_eq!(
+            told(&[big.clone(), ("line", "SG", 0..2), ("line", "US", 5..7)]).unwrap(),
+            ["attributed line ?", "attributed line JP"],
+        );
+        assert_eq!(
+            told(&[big.clone(), ("apple", "US", 0..4), ("sony", "JP", 0..1)]).unwrap(),
+            ["attributed ? ?", "attributed line JP"],
+        );
+        assert_eq!(
+            told(&[big.clone(), ("apple", "US", 0..4), ("", "JP", 0..1)]).unwrap(),
+            ["attributed line JP", "unattributed ? ?"],
+        );
+        assert_eq!(told(&[]), None);
+    }
+
+    #[test]
+    fn inside_traffic_of_few_is_left_out() {
+        let mut cells = Cells::new(2);
+        for client in ["a", "b"] {
+            assert!(cells.note(INTERNAL, client));
+        }
+        let told = cells.told().unwrap();
+        assert_eq!((told.len(), told[0].cell.as_str()), (1, INTERNAL));
+        cells.clients_min = 3;
+        assert_eq!(cells.told(), None);
     }
 }

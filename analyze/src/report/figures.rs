@@ -232,3 +232,51 @@ pub struct HourRow {
     /// Flows that began on the day.
     pub flows: i64,
 }
+
+/// How right the DNS join is where a name on the flow can tell, and what rests on it alone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AccuracyRow {
+    /// Flows with a name of their own and names that their client had been told.
+    pub flows: Option<i64>,
+    /// Addresses of their clients.
+    pub clients: Option<i64>,
+    /// Of these, those for which the DNS says another vendor or name than the flow.
+    pub differing_clients: Option<i64>,
+    /// Of the flows that the DNS alone would name a vendor for, those for which it names the right one.
+    pub owner_percent: Option<f64>,
+    /// The same of octets sent.
+    pub owner_bytes_percent: Option<f64>,
+    /// Of all compared flows, those whose very name is among what the client had been told.
+    pub name_percent: Option<f64>,
+    /// The same of octets sent.
+    pub name_bytes_percent: Option<f64>,
+    /// Clients with records that only the DNS names.
+    pub dns_only_clients: Option<i64>,
+    /// Share of all octets sent that only the DNS names.
+    pub dns_only_percent: Option<f64>,
+}
+
+impl AccuracyRow {
+    /// The same without counts, in tenths of a percent, and without what is of fewer clients.
+    #[must_use]
+    pub(crate) fn of_many(self, clients_min: i64) -> Self {
+        let enough = |clients: Option<i64>| clients.is_some_and(|n| n >= clients_min);
+        let coarse = |percent: Option<f64>| percent.map(|percent| (percent * 10.0).round() / 10.0);
+        let is_told = enough(self.clients)
+            && (self.differing_clients == Some(0) || enough(self.differing_clients));
+        let compared = |percent: Option<f64>| coarse(percent.filter(|_| is_told));
+        Self {
+            flows: None,
+            clients: None,
+            differing_clients: None,
+            owner_percent: compared(self.owner_percent),
+            owner_bytes_percent: compared(self.owner_bytes_percent),
+            name_percent: compared(self.name_percent),
+            name_bytes_percent: compared(self.name_bytes_percent),
+            dns_only_percent: coarse(
+                self.dns_only_percent.filter(|_| enough(self.dns_only_clients)),
+            ),
+            dns_only_clients: None,
+        }
+    }
+}

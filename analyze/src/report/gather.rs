@@ -15,12 +15,15 @@ use crate::report::caveat::CAVEATS;
 use crate::report::coverage::Coverage;
 use crate::report::day::Day;
 use crate::report::error::ReportError;
+use crate::report::few::OTHER;
 use crate::report::figures::{
-    CellRow, ContestedRow, DeviceRow, DirectionRow, HourRow, MismatchRow, NameRow, OperatorRow,
-    RungRow, Totals, VendorRow,
+    AccuracyRow, CellRow, ContestedRow, DeviceRow, DirectionRow, HourRow, MismatchRow, NameRow,
+    OperatorRow, RungRow, Totals, VendorRow,
 };
+use crate::report::numbers::percentage;
 use crate::report::share::{Completeness, largest_possible_percent, percent};
 use crate::report::telling::Telling;
+use crate::report::veil::{classify, keep};
 use crate::session::{Session, SessionError};
 
 /// A question that ships: the name of its file and its text.
@@ -45,8 +48,8 @@ pub struct VendorShare {
     pub row: VendorRow,
     /// Share of all octets sent out.
     pub share_percent: f64,
-    /// The largest share it could have had.
-    pub largest_possible_percent: f64,
+    /// The largest share it could have had; none where loss was not counted.
+    pub largest_possible_percent: Option<f64>,
 }
 
 impl VendorShare {
@@ -65,6 +68,9 @@ impl VendorShare {
     }
 }
 
+const DNS_ACCURACY: Question =
+    Question { name: "dns_accuracy_of_day", sql: crate::period::DNS_ACCURACY.sql };
+
 /// One day, answered.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
@@ -82,6 +88,8 @@ pub struct Report {
     pub vendor_country: Vec<CellRow>,
     /// The evidence it rests on.
     pub evidence: Vec<RungRow>,
+    /// How right the DNS join is.
+    pub dns_accuracy: AccuracyRow,
     /// Operators of the servers.
     pub operators: Vec<OperatorRow>,
     /// Makers of devices by vendors of services.
@@ -110,14 +118,18 @@ pub struct Report {
 }
 
 impl Report {
-    /// Asks all questions about `day`.
+    /// Asks all questions about `day`. With `clients_min`, no sum or difference of what is told is of fewer clients.
     pub async fn gather(
         session: &Session,
-        store: &Store,
+        (store, clients_min): (&Store, Option<i64>),
         catalog: &Catalog,
         day: &Day,
     ) -> Result<Self, ReportError> {
-        for view in [question!("day"), question!("outside"), question!("day_ledger")] {
+        define(session, &question!("day"), day).await?;
+        if let Some(clients_min) = clients_min {
+            hide_few(session, clients_min, day).await?;
+        }
+        for view in [question!("outside"), question!("day_ledger"), DNS_ACCURACY] {
             define(session, &view, day).await?;
         }
         let directions: Vec<DirectionRow> = ask(session, &question!("directions")).await?;
@@ -128,15 +140,24 @@ impl Report {
         let ledger: Balance = ask_one(session, &question!("ledger")).await?;
         let gaps = ask(session, &question!("gaps")).await?;
         let coverage = Coverage::new(ask(session, &question!("coverage")).await?, gaps);
-        let capture = Telling::of(&ledger, &coverage, day);
+        let mut capture = Telling::of(&ledger, &coverage, day);
         let completeness = Completeness::of(&totals, &ledger, &coverage);
         let share = |row: VendorRow| {
-            let name = catalog.vendor(&row.vendor).map_or(row.vendor.as_str(), |v| &v.name);
-            VendorShare::of(name.to_owned(), row, (&totals, &completeness))
+            VendorShare::of(vendor_name(catalog, &row.vendor), row, (&totals, &completeness))
         };
         let vendors: Vec<VendorRow> = ask(session, &question!("vendors")).await?;
         let vendors: Vec<VendorShare> = vendors.into_iter().map(share).collect();
         let cells = ask(session, &question!("vendor_country")).await?;
+        let hours: Vec<HourRow> = ask(session, &question!("hours")).await?;
+        let mut dns_accuracy: AccuracyRow = ask_one(session, &question!("accuracy")).await?;
+        if let Some(clients_min) = clients_min {
+            dns_accuracy = dns_accuracy.of_many(clients_min);
+            let by_hour: i64 = hours.iter().map(|hour| hour.bytes_up).sum();
+            capture
+                .notes
+                .push(hidden(clients_min, percent(totals.bytes_up - by_hour, totals.bytes_up)));
+        }
+        capture.notes.extend(forgotten(session.remembered_percent()));
         Ok(Self {
             day: day.clone(),
             catalog: catalog.snapshot().clone(),
@@ -145,17 +166,18 @@ impl Report {
             vendors,
             totals,
             evidence: ask(session, &question!("evidence")).await?,
+            dns_accuracy,
             operators: ask(session, &question!("operators")).await?,
             devices: ask(session, &question!("devices")).await?,
             unattributed: ask(session, &question!("unattributed")).await?,
             mismatches: ask(session, &question!("mismatches")).await?,
             contested: ask(session, &question!("contested")).await?,
             directions,
-            hours: ask(session, &question!("hours")).await?,
+            hours,
             ledger,
             coverage,
             capture,
-            clients_min: None,
+            clients_min,
             caveats: CAVEATS,
         })
     }
@@ -164,6 +186,12 @@ impl Report {
     pub fn is_complete(&self) -> bool {
         self.capture.warnings.is_empty()
     }
+}
+
+/// A vendor's name as people know it.
+pub(crate) fn vendor_name(catalog: &Catalog, key: &str) -> String {
+    let merged = if key == OTHER { "Other" } else { key };
+    catalog.vendor(key).map_or(merged, |vendor| vendor.name.as_str()).to_owned()
 }
 
 /// Vendors as they rank, then what stands apart, then the unattributed, which has a row even when there is none.
@@ -194,6 +222,43 @@ pub(crate) fn in_reading_order(mut cells: Vec<CellRow>, vendors: &[VendorShare])
     // The sort is stable: within a vendor the order of the question stays.
     cells.sort_by_key(|cell| (standing_rank(cell), vendor_rank(cell)));
     cells
+}
+
+/// Puts in place of the day's records those that tell of no fewer clients.
+async fn hide_few(session: &Session, clients_min: i64, day: &Day) -> Result<(), ReportError> {
+    let failed = |source: SessionError| ReportError::Question {
+        question: "cells",
+        source: Box::new(source),
+    };
+    define(session, &question!("traits"), day).await?;
+    let listed = question!("listed");
+    keep(session, listed.name, listed.sql).await.map_err(failed)?;
+    define(session, &question!("cells"), day).await?;
+    let enough = usize::try_from(clients_min).unwrap_or(usize::MAX);
+    if !classify(session, enough).await.map_err(failed)? {
+        let date = day.date.clone();
+        return Err(ReportError::TooFew { date, clients_min });
+    }
+    session.context().deregister_table("day").map_err(|error| failed(error.into()))?;
+    define(session, &Question { name: "day", ..question!("told") }, day).await
+}
+
+fn hidden(clients_min: i64, hourless_percent: f64) -> String {
+    format!(
+        "What fewer than {clients_min} clients did is told as \"other\" with what is next to it, the same in all tables, so that no difference of two figures is of fewer; \
+         {} of the octets sent are in no hour. Where the evidence of so few is contested or a place disputed, it is not said. The ledger counts the packets of everybody.",
+        percentage(hourless_percent)
+    )
+}
+
+fn forgotten(remembered_percent: f64) -> Option<String> {
+    (remembered_percent < 100.0).then(|| {
+        format!(
+            "More addresses were seen than can be remembered: for all but {} of them, what else was seen of them is no evidence (E2), and a device is named \
+             by its own flow only.",
+            percentage(remembered_percent)
+        )
+    })
 }
 
 /// Makes the answer to a question a view that others can be asked about.

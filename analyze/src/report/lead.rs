@@ -91,14 +91,17 @@ fn vendor_sentence(report: &Report) -> Option<String> {
     } else {
         format!(", followed by {}", followers.join(" and "))
     };
+    let most = first.largest_possible_percent.map_or_else(
+        || ", how much at most is not known".to_owned(),
+        |most| format!(" and at most {}", percentage(most)),
+    );
     Some(format!(
-        "{} of what was sent can be attributed to {}. The largest share went to {}: {}, {} of the whole and at most {}{followed}.",
+        "{} of what was sent can be attributed to {}. The largest share went to {}: {}, {} of the whole{most}{followed}.",
         percentage(report.completeness.attributed_percent),
         counted(report.totals.vendors, "vendor", "vendors"),
         first.name,
         octets(first.row.bytes_up),
         percentage(first.share_percent),
-        percentage(first.largest_possible_percent),
     ))
 }
 

@@ -19,6 +19,7 @@ mod place;
 mod sankey;
 mod share;
 mod telling;
+mod veil;
 mod view;
 
 pub use balance::Balance;

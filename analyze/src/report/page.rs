@@ -5,7 +5,7 @@ use askama::Template;
 use crate::catalog::{Catalog, Source};
 use crate::report::chart::{Column, course, vendor_to_place};
 use crate::report::error::ReportError;
-use crate::report::gather::Report;
+use crate::report::gather::{Report, vendor_name};
 use crate::report::lead::{long_date, sentences};
 use crate::report::numbers::{grouped, octets};
 use crate::report::sankey::Sankey;
@@ -25,6 +25,7 @@ struct Page<'a> {
     vendors: Vec<Line>,
     cells: Vec<Line>,
     rungs: Vec<Line>,
+    accuracy: Option<Line>,
     operators: Vec<Line>,
     unattributed: Vec<Line>,
     mismatches: Vec<Line>,
@@ -65,7 +66,7 @@ pub(crate) fn render(report: &Report, catalog: &Catalog) -> Result<String, Repor
     let contested = |row: &crate::report::figures::ContestedRow| {
         let vendor = row.vendor.as_deref().unwrap_or("nobody");
         let other = row.contested_with.as_deref().unwrap_or("");
-        (format!("{} against {other}", view::vendor_name(catalog, vendor)), octets(row.bytes_up))
+        (format!("{} against {other}", vendor_name(catalog, vendor)), octets(row.bytes_up))
     };
     let direction = |row: &crate::report::figures::DirectionRow| {
         [
@@ -91,6 +92,7 @@ pub(crate) fn render(report: &Report, catalog: &Catalog) -> Result<String, Repor
         vendors: view::vendors(report),
         cells: view::cells(report, catalog),
         rungs: view::rungs(report),
+        accuracy: view::accuracy(report),
         operators: view::operators(report),
         unattributed: view::unattributed(report),
         mismatches: view::mismatches(report, catalog),

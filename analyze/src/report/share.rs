@@ -20,7 +20,6 @@ pub(crate) fn percent(part: i64, whole: i64) -> f64 {
 
 /// How much of the answer is certain.
 #[derive(Debug, Clone, Copy, Serialize)]
-#[expect(clippy::struct_field_names, reason = "the unit belongs to the name of a figure")]
 pub struct Completeness {
     /// Share of octets sent out that a vendor was named for.
     pub attributed_percent: f64,
@@ -34,6 +33,8 @@ pub struct Completeness {
     pub country_disputed_percent: f64,
     /// Share of packets known to have passed that are in no record; 0 where no row of the ledger tells.
     pub lost_percent: f64,
+    /// Whether that is all: somebody counted, in every interval of an interface.
+    pub is_loss_counted: bool,
     /// Share of the day in which the least watched interface was watched; none for captures.
     pub covered_percent: Option<f64>,
 }
@@ -49,6 +50,7 @@ impl Completeness {
             contested_percent: of_up(totals.contested_bytes_up),
             country_disputed_percent: of_up(totals.disputed_bytes_up),
             lost_percent: percent(balance.lost_ppm().unwrap_or(0), 1_000_000),
+            is_loss_counted: balance.intervals > 0 && balance.kernel_uncounted == 0,
             covered_percent: coverage.least().map(|row| percent(row.ppm(), 1_000_000)),
         }
     }
@@ -57,12 +59,15 @@ impl Completeness {
 /// The largest share of what was sent out that a vendor with `bytes_up` (of these `contested` in doubt) could have had.
 ///
 /// Everything open is given to it: unattributed, mismatched, contested between others, the lost packets at the mean size of the seen ones, and the time in
-/// which nobody watched at the mean rate of the rest. What may have been lost before the probe is an estimate and not in it.
+/// which nobody watched at the mean rate of the rest. Where loss was not counted there is no such share. What may have been lost before the probe is an estimate and not in it.
 pub(crate) fn largest_possible_percent(
     vendor: (i64, i64),
     totals: &Totals,
     completeness: &Completeness,
-) -> f64 {
+) -> Option<f64> {
+    if !completeness.is_loss_counted {
+        return None;
+    }
     let (bytes_up, contested) = vendor;
     let contested_elsewhere = (totals.contested_bytes_up - contested).max(0);
     let could =
@@ -72,7 +77,7 @@ pub(crate) fn largest_possible_percent(
     let covered = completeness.covered_percent.unwrap_or(100.0);
     let known = (1.0 - lost / 100.0) * covered / 100.0;
     let share = 100.0 - (100.0 - seen) * known;
-    (share * 10_000.0).round() / 10_000.0
+    Some((share * 10_000.0).round() / 10_000.0)
 }
 
 #[cfg(test)]
@@ -104,15 +109,22 @@ mod tests {
     #[test]
     #[expect(clippy::float_cmp, reason = "the figures are rounded to four decimals")]
     fn everything_open_could_be_one_vendors() {
-        let none = Completeness::of(&totals(), &Balance::default(), &Coverage::default());
+        let of = |balance: &Balance| Completeness::of(&totals(), balance, &Coverage::default());
+        let none = of(&Balance { intervals: 1, ..Balance::default() });
         assert_eq!(none.unattributed_percent, 20.0);
-        assert_eq!(largest_possible_percent((300, 50), &totals(), &none), 60.0);
-        assert_eq!(largest_possible_percent((300, 0), &totals(), &none), 65.0);
+        assert_eq!(largest_possible_percent((300, 50), &totals(), &none), Some(60.0));
+        assert_eq!(largest_possible_percent((300, 0), &totals(), &none), Some(65.0));
+        for unknown in [
+            Balance::default(),
+            Balance { intervals: 2, kernel_uncounted: 1, ..Balance::default() },
+        ] {
+            assert_eq!(largest_possible_percent((300, 50), &totals(), &of(&unknown)), None);
+        }
         let dropped =
             Balance { intervals: 1, packets_seen: 900, kernel_drops: 100, ..Balance::default() };
         let lossy = Completeness::of(&totals(), &dropped, &Coverage::default());
         assert_eq!(lossy.lost_percent, 10.0);
-        assert_eq!(largest_possible_percent((300, 50), &totals(), &lossy), 64.0);
+        assert_eq!(largest_possible_percent((300, 50), &totals(), &lossy), Some(64.0));
         let rows = Balance {
             packets_seen: 1_000,
             kernel_drops: 0,
@@ -121,9 +133,9 @@ mod tests {
             ..dropped
         };
         let rows = Completeness::of(&totals(), &rows, &Coverage::default());
-        assert_eq!(largest_possible_percent((300, 50), &totals(), &rows), 64.0);
+        assert_eq!(largest_possible_percent((300, 50), &totals(), &rows), Some(64.0));
         let half = Completeness { covered_percent: Some(50.0), ..lossy };
-        assert_eq!(largest_possible_percent((300, 50), &totals(), &half), 82.0);
+        assert_eq!(largest_possible_percent((300, 50), &totals(), &half), Some(82.0));
     }
 
     #[test]

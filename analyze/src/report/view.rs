@@ -6,7 +6,7 @@ use crate::catalog::{Catalog, Source};
 use crate::output::printable::printable;
 use crate::report::balance::Balance;
 use crate::report::figures::CellRow;
-use crate::report::gather::Report;
+use crate::report::gather::{Report, vendor_name};
 use crate::report::numbers::{grouped, octets, percentage};
 use crate::report::place;
 use crate::report::share::percent;
@@ -40,6 +40,7 @@ pub(crate) struct Line {
 }
 
 /// What the columns of volume hold.
+#[derive(Default)]
 struct Volume {
     up: i64,
     down: i64,
@@ -116,8 +117,9 @@ pub(crate) fn vendors(report: &Report) -> Vec<Line> {
         let mut row = line(&vendor.name, &volume!(vendor.row), whole);
         vendor.row.seat.as_deref().map_or("", place::name).clone_into(&mut row.detail);
         row.class = colour(rank);
-        row.bar_max = vendor.largest_possible_percent;
-        row.share_max = percentage(vendor.largest_possible_percent);
+        if let Some(most) = vendor.largest_possible_percent {
+            (row.bar_max, row.share_max) = (most, percentage(most));
+        }
         lines.push(row);
     }
     let totals = &report.totals;
@@ -186,11 +188,6 @@ fn evidence_range(cell: &CellRow) -> String {
     }
 }
 
-pub(crate) fn vendor_name(catalog: &Catalog, key: &str) -> String {
-    let merged = if key == "other" { "Other" } else { key };
-    catalog.vendor(key).map_or(merged, |vendor| vendor.name.as_str()).to_owned()
-}
-
 /// The rungs from the strongest down, those without traffic too.
 pub(crate) fn rungs(report: &Report) -> Vec<Line> {
     const RUNGS: [(&str, &str); 7] = [
@@ -207,7 +204,7 @@ pub(crate) fn rungs(report: &Report) -> Vec<Line> {
     ];
     let rung = |(key, meaning): (&str, &str)| {
         let row = report.evidence.iter().find(|row| row.rung == key);
-        let volume = row.map_or(Volume { up: 0, down: 0, flows: 0, clients: 0 }, |r| volume!(r));
+        let volume = row.map_or(Volume::default(), |r| volume!(r));
         let mut shown =
             line(if key == "mismatch" { "≠" } else { key }, &volume, report.totals.bytes_up);
         meaning.clone_into(&mut shown.detail);
@@ -217,6 +214,27 @@ pub(crate) fn rungs(report: &Report) -> Vec<Line> {
     let merged = report.evidence.iter().any(|row| row.rung == "other");
     let merged = merged.then_some(("other", "Rungs of few clients, merged"));
     RUNGS.into_iter().chain(merged).map(rung).collect()
+}
+
+/// How right the DNS join is, in a sentence and as a bar; none where nothing could be compared.
+pub(crate) fn accuracy(report: &Report) -> Option<Line> {
+    let row = &report.dns_accuracy;
+    let share = row.owner_bytes_percent?;
+    let told = |percent: Option<f64>| percent.map_or_else(|| "none".to_owned(), percentage);
+    let compared =
+        row.flows.map_or_else(|| "flows".to_owned(), |n| format!("{} flows", grouped(n)));
+    let mut shown = line("DNS, held against names on flows", &Volume::default(), 0);
+    shown.detail = format!(
+        "{compared} bear a name and came after an answer for their address: where the answer alone names a vendor, it is that of the name in {} \
+         of flows and {} of octets; the very name is among the answers in {} of flows. By DNS only are named {} of all octets sent.",
+        told(row.owner_percent),
+        told(row.owner_bytes_percent),
+        told(row.name_percent),
+        told(row.dns_only_percent),
+    );
+    shown.bar = share;
+    shown.share = percentage(share);
+    Some(shown)
 }
 
 pub(crate) fn operators(report: &Report) -> Vec<Line> {

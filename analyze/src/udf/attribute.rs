@@ -28,15 +28,11 @@ pub(crate) fn function(
     (catalog, sightings): (&Arc<Catalog>, &Arc<Sightings>),
 ) -> ScalarUDF {
     let (catalog, sightings) = (Arc::clone(catalog), Arc::clone(sightings));
-    let names = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
-    let mut types = vec![DataType::Utf8View; 7];
-    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    types.extend([names, DataType::Utf8View, DataType::Boolean, time]);
     Function {
         name,
         // It answers alike for like facts; the mark keeps the planner from copying the call to
         // every place that reads one of its fields, which would judge each row many times.
-        signature: Signature::exact(types, Volatility::Volatile),
+        signature: signature(),
         returns: DataType::Struct(fields()),
         documentation: documentation(),
         catalog_id: catalog.snapshot().id.clone(),
@@ -46,6 +42,15 @@ pub(crate) fn function(
         }),
     }
     .into_udf()
+}
+
+/// The types of the facts.
+pub(crate) fn signature() -> Signature {
+    let names = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
+    let mut types = vec![DataType::Utf8View; 7];
+    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    types.extend([names, DataType::Utf8View, DataType::Boolean, time]);
+    Signature::exact(types, Volatility::Volatile)
 }
 
 fn documentation() -> Documentation {
@@ -74,7 +79,7 @@ fn documentation() -> Documentation {
 }
 
 /// The columns of arguments.
-struct Columns<'a> {
+pub(crate) struct Columns<'a> {
     direction: &'a StringViewArray,
     src_ip: &'a StringViewArray,
     dst_ip: &'a StringViewArray,
@@ -89,7 +94,7 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn of(columns: &'a [ArrayRef]) -> Result<Self> {
+    pub(crate) fn of(columns: &'a [ArrayRef]) -> Result<Self> {
         let wrong = || internal_datafusion_err!("attribute: an argument is of another type");
         Ok(Self {
             direction: text(columns, 0)?,
@@ -110,7 +115,7 @@ impl<'a> Columns<'a> {
     }
 
     /// The time is told to the period only, so that like flows stay one set of facts; what witnesses say depends on all of it.
-    fn facts<'w>(
+    pub(crate) fn facts<'w>(
         &'w self,
         row: usize,
         (catalog, witnesses): (&Catalog, &'w Witnesses),
@@ -143,7 +148,7 @@ impl<'a> Columns<'a> {
             server_name_source: at(self.server_name_source, row),
             user_agent: at(self.user_agent, row),
             ech_offered: self.ech_offered.is_valid(row).then(|| self.ech_offered.value(row)),
-            ech_advertised: asked.any(|name| witnesses.is_encrypted(name)),
+            ech_advertised: asked.any(|name| witnesses.is_encrypted(name, first_us)),
             dns_names,
             witness: server_ip.and_then(|address| witnesses.of_server(address, first_us)),
         };

@@ -20,8 +20,10 @@ mod function;
 mod ip_in;
 mod ip_version;
 mod judgements;
+mod moment;
 mod oui_maker;
 mod registered_domain;
+mod remembered_percent;
 mod vendor_of;
 
 pub(crate) use function::TRAFFIC;
@@ -31,9 +33,16 @@ pub const JUDGEMENT: &str = "attribute";
 /// The same, by a catalog that the session's is compared with.
 pub const JUDGEMENT_BEFORE: &str = "attribute_before";
 
-/// [`JUDGEMENT_BEFORE`], by `catalog`.
-pub fn before(catalog: &Arc<Catalog>, sightings: &Arc<Sightings>) -> ScalarUDF {
-    attribute::function(JUDGEMENT_BEFORE, (catalog, sightings))
+/// What a session needs to judge by two catalogs, each with its sightings: [`JUDGEMENT_BEFORE`], and for either what the time of a flow decides.
+pub fn comparing(
+    before: (&Arc<Catalog>, &Arc<Sightings>),
+    after: (&Arc<Catalog>, &Arc<Sightings>),
+) -> [ScalarUDF; 3] {
+    [
+        attribute::function(JUDGEMENT_BEFORE, before),
+        moment::function("moment_before", before),
+        moment::function("moment", after),
+    ]
 }
 
 /// All functions, by name, judging by `catalog` and each flow by itself.
@@ -53,6 +62,7 @@ pub fn over(catalog: &Arc<Catalog>, sightings: &Arc<Sightings>) -> Vec<ScalarUDF
         ip_version::function(),
         oui_maker::function(catalog),
         registered_domain::function(),
+        remembered_percent::function(sightings),
         vendor_of::function(catalog),
     ]
 }

@@ -189,7 +189,7 @@ async fn a_row_that_tells_of_few_clients_is_merged() {
     rows.push(client(2, "147.92.128.1", "line.me"));
     fixture.publish(&rows);
     let all = report(&fixture).await;
-    let k = report(&fixture).await.without_few(5);
+    let k = reported(&fixture, Some(5)).await;
     let vendors = |report: &Report| -> Vec<(String, i64)> {
         report.vendors.iter().map(|v| (v.row.vendor.clone(), v.row.bytes_up)).collect()
     };
@@ -217,9 +217,13 @@ async fn a_row_that_tells_of_few_clients_is_merged() {
 }
 
 async fn report(fixture: &Fixture) -> Report {
+    reported(fixture, None).await
+}
+
+pub(crate) async fn reported(fixture: &Fixture, clients_min: Option<i64>) -> Report {
     let day = Day::new("2014-09-23", "UTC").unwrap();
     let session = fixture.session().await;
-    Report::gather(&session, &fixture.store(), &catalog(), &day).await.unwrap()
+    Report::gather(&session, (&fixture.store(), clients_min), &catalog(), &day).await.unwrap()
 }
 
 fn plain(text: &[String]) -> Vec<String> {

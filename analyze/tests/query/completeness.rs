@@ -74,6 +74,37 @@ async fn what_was_lost_could_be_anybodys() {
 }
 
 #[tokio::test]
+async fn a_bound_says_of_what_and_is_none_where_loss_was_not_counted() {
+    let day = BEGIN - 14 * HOUR;
+    let whole =
+        LedgerRow { kernel_drops: Some(0), packets_seen: 9, ..interval(day, day + 24 * HOUR) };
+    let hour =
+        LedgerRow { ts_end: schemas::Micros(day + HOUR), coverage_s: 3_600, ..whole.clone() };
+    let uncounted = LedgerRow { kernel_drops: None, ..hour.clone() };
+    let capture = LedgerRow { backend: "file", ..uncounted.clone() };
+    for (rows, expected) in [
+        (vec![whole.clone()], "3000|0.0|all that passed|100.0"),
+        (vec![hour.clone()], "3000|0.0|what was watched|4.1666"),
+        (vec![whole, capture.clone()], "3000|0.0|what was watched|100.0"),
+        (vec![capture], "3000|0.0|what was captured|-"),
+        (
+            vec![uncounted],
+            "-|-|unknown: in 1 of 1 intervals nobody counted what the kernel dropped|4.1666",
+        ),
+        (vec![], "-|-|unknown: the ledger has no row of this time|-"),
+    ] {
+        let mut fixture = Fixture::new();
+        fixture.publish(&flows());
+        if !rows.is_empty() {
+            fixture.publish_ledger(&rows, |_| true);
+        }
+        let what = "at_most_bytes_up, lost_percent, at_most_of, watched_percent";
+        let told = told(&fixture, what).await;
+        assert_eq!(told.last().unwrap(), expected);
+    }
+}
+
+#[tokio::test]
 async fn a_sample_has_an_interval() {
     let mut fixture = Fixture::new();
     let sampled = FlowRow { sampling_rate: 10, ..named(flow(BEGIN, APPLE), "www.apple.com") };

@@ -133,13 +133,23 @@ impl Fixture {
         self.publish_answer(BEGIN, query, "192.0.2.1");
     }
 
+    /// Publishes an HTTPS record that offers to encrypt the client hello.
+    pub(crate) fn publish_offer(&mut self, at: i64, query: &str) {
+        let answered = Self::answer(at, query, "svcb.example");
+        self.publish_row(&DnsRow {
+            query_type: "HTTPS".into(),
+            answer_ech: Some(true),
+            ..answered
+        });
+    }
+
     /// Publishes an answer that somebody else was given, good for a minute.
     pub(crate) fn publish_answer(&mut self, at: i64, query: &str, address: &str) {
-        self.runs += 1;
-        let mut publisher =
-            Publisher::begin(&self.store(), "tap", &format!("run{}", self.runs)).unwrap();
-        let mut batch = DnsBatch::default();
-        batch.append(&DnsRow {
+        self.publish_row(&Self::answer(at, query, address));
+    }
+
+    fn answer(at: i64, query: &str, address: &str) -> DnsRow {
+        DnsRow {
             ts: Micros(at),
             client_ip: ip("10.0.0.7"),
             resolver_ip: ip("8.8.8.8"),
@@ -152,7 +162,16 @@ impl Fixture {
             rtt_us: Some(900),
             sensor_id: "tap".into(),
             flow_id: 1,
-        });
+        }
+    }
+
+    fn publish_row(&mut self, row: &DnsRow) {
+        self.runs += 1;
+        let mut publisher =
+            Publisher::begin(&self.store(), "tap", &format!("run{}", self.runs)).unwrap();
+        let mut batch = DnsBatch::default();
+        batch.append(row);
+        let at = row.ts.0;
         let mut file = publisher.stage(&dns::TABLE, Hour::of_micros(at)).unwrap();
         file.append(&batch.finish().unwrap(), (at, at)).unwrap();
         publisher.seal(file).unwrap();

@@ -1,6 +1,8 @@
 //! The query side from the outside: stores made by the publish protocol, asked in SQL.
 //! One binary, for each would link the whole engine again.
 
+#[cfg(test)]
+mod accuracy;
 mod attributed;
 #[cfg(test)]
 mod capture;
@@ -9,6 +11,8 @@ mod compared;
 #[cfg(test)]
 mod completeness;
 mod dataset;
+#[cfg(test)]
+mod few;
 #[cfg(test)]
 mod fixture;
 mod functions;

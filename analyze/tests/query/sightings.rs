@@ -1,5 +1,6 @@
 //! What is judged by more than the flow at hand: names that others saw at its server, and devices behind its client's address.
 
+use analyze::session::Limits;
 use schemas::Mac;
 use schemas::flow::FlowRow;
 
@@ -135,4 +136,69 @@ async fn a_mac_with_many_addresses_is_a_routers() {
     let alone = Mac([0x64, 0x09, 0x80, 0x1d, 0x52, 0x0b]);
     fixture.publish(&[FlowRow { src_mac: Some(alone), ..client(9) }]);
     assert_eq!(judged(&fixture, "device_vendor").await.last().unwrap(), "xiaomi");
+}
+
+#[tokio::test]
+async fn a_routers_day_is_whole_whatever_is_asked() {
+    // The first of its nine addresses spoke a minute after midnight, the last in the afternoon.
+    let midnight = BEGIN - 14 * HOUR;
+    let client = |n: i64| FlowRow {
+        src_ip: ip(&format!("10.0.1.{n}")),
+        ..flow(midnight + MINUTE + n * 2 * HOUR, RENTED)
+    };
+    let mut fixture = Fixture::new();
+    for n in 0..9 {
+        fixture.publish(&[client(n)]);
+    }
+    let from = midnight + 32 * HOUR;
+    fixture.publish(&[FlowRow { src_ip: ip("10.0.1.8"), ..flow(from, RENTED) }]);
+    let sql = format!(
+        "SELECT device_vendor FROM attributed WHERE flow_start >= to_timestamp_micros({from}) AND flow_end >= to_timestamp_micros({from})"
+    );
+    assert_eq!(ask(&fixture.session().await, &sql).await.unwrap(), ["-"], "by itself");
+    let all = "SELECT device_vendor FROM attributed ORDER BY flow_start DESC LIMIT 1";
+    assert_eq!(ask(&fixture.session().await, all).await.unwrap(), ["-"], "among all");
+}
+
+#[tokio::test]
+async fn an_encrypted_hello_needs_a_key_that_was_offered_before() {
+    for (minutes, expected) in
+        [(-1, "unknown"), (-23 * 60, "unknown"), (-25 * 60, "grease"), (60, "grease")]
+    {
+        let mut fixture = Fixture::new();
+        let hello = FlowRow { ech_offered: Some(true), ..named(flow(BEGIN, AKAMAI), "a.miui.com") };
+        fixture.publish(&[hello]);
+        fixture.publish_offer(BEGIN + minutes * MINUTE, "a.miui.com");
+        let told = ask(&fixture.session().await, "SELECT ech FROM attributed").await.unwrap();
+        assert_eq!(told, [expected], "{minutes} min");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_no_evidence_and_far_days_take_no_room() {
+    let address = |n: i64| format!("115.200.{}.{}", 200 + n / 200, 1 + n % 200);
+    let mut fixture = Fixture::new();
+    fixture.publish(&[nameless(BEGIN, RENTED)]);
+    fixture.publish_answer(BEGIN - MINUTE, "a.miui.com", RENTED);
+    let later = |n: i64| named(flow(BEGIN + 200 * HOUR + n, &address(n)), "a.miui.com");
+    fixture.publish(&(0..300).map(later).collect::<Vec<_>>());
+    let limits = Limits { addresses_max: 20, partitions: 2, ..Limits::default() };
+    let session = fixture.session_within(&limits).await;
+    let sql =
+        "SELECT vendor, bytes_up, remembered_percent FROM completeness('2014-09-23', '2014-09-24')";
+    assert_eq!(ask(&session, sql).await.unwrap(), ["xiaomi|1000|100.0"]);
+    let all = "SELECT count(*) FROM attributed WHERE evidence = 'E2'";
+    assert_eq!(ask(&fixture.session().await, all).await.unwrap(), ["1"]);
+    let more = FlowRow { src_ip: ip("10.0.0.9"), server_name: None, ..later(7) };
+    let more: Vec<FlowRow> = (0..300)
+        .map(|n| FlowRow { dst_ip: ip(&address(n)), flow_id: 9_000 + n, ..more.clone() })
+        .collect();
+    fixture.publish(&more);
+    let told = ask(&fixture.session().await, all).await.unwrap();
+    assert_eq!(told, ["301"]);
+    let session = fixture.session_within(&limits).await;
+    let few: i64 = ask(&session, all).await.unwrap().first().unwrap().parse().unwrap();
+    assert!((1..=20).contains(&few), "{few}");
+    let percent = ask(&session, "SELECT remembered_percent()").await.unwrap();
+    assert!(percent.first().unwrap().parse::<f64>().unwrap() <= 12.5, "{percent:?}");
 }

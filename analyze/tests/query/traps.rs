@@ -73,7 +73,7 @@ fn names() {
         (
             "T02 last DNS",
             with_dns(named(AKAMAI_TW, "a.miui.com"), &["www.apple.com", "a.miui.com"]),
-            "xiaomi E5 TW",
+            "xiaomi E4 TW",
         ),
         ("T04 DNS only", resolved(AKAMAI_TW, &["api.account.xiaomi.com"]), "xiaomi E3 TW"),
         ("T04 one owner", resolved(AKAMAI_TW, &["a.miui.com", "b.xiaomi.com"]), "xiaomi E3 TW"),
@@ -88,6 +88,11 @@ fn names() {
             "T13 but resolved",
             with_dns(named(RENTED_CN, "www.apple.com"), &["www.apple.com"]),
             "apple E5 CN",
+        ),
+        (
+            "T13 but told among others",
+            with_dns(named(RENTED_CN, "www.apple.com"), &["www.apple.com", "a.miui.com"]),
+            "apple E4 CN",
         ),
         ("T13 own", named(APPLE_OWN, "www.apple.com"), "apple E5 US"),
         ("T13 not known", named(RENTED_CN, "api.account.xiaomi.com"), "xiaomi E4 CN"),

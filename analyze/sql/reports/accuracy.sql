@@ -1,0 +1,1 @@
+SELECT * FROM dns_accuracy_of_day

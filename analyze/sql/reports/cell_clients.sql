@@ -1,0 +1,1 @@
+SELECT DISTINCT cell, client_ip FROM cells

@@ -1,0 +1,30 @@
+-- The records of the day with no more than may be told of each: where a record's class is not all of one kind, that column is "other", or nothing.
+SELECT
+    cells.client_ip,
+    cells.began,
+    cells.bytes_up,
+    cells.bytes_down,
+    cells.packets,
+    cells.missed_bytes,
+    cells.proto,
+    told.standing,
+    CASE WHEN told.standing <> 'unattributed' THEN coalesce(told.vendor, 'other') END AS service_vendor,
+    CASE WHEN told.vendor IS NOT NULL THEN cells.vendor_country END AS vendor_country,
+    coalesce(told.place, 'other') AS place,
+    CASE WHEN told.place NOT IN ('anycast', 'none') THEN told.place END AS server_country,
+    coalesce(told.place = 'anycast', FALSE) AS anycast,
+    coalesce(told.evidence, 'other') AS evidence,
+    CASE WHEN told.device_vendor IS NULL THEN 'other' ELSE cells.device_vendor END AS device_vendor,
+    CASE WHEN told.operator IS NULL THEN 'other' ELSE cells.operator END AS operator,
+    CASE WHEN told.operator IS NOT NULL THEN cells.operator_asn END AS operator_asn,
+    CASE WHEN told.operator IS NOT NULL THEN cells.operator_country END AS operator_country,
+    coalesce(told.direction, 'other') AS direction,
+    CASE WHEN told.hour IS NOT NULL THEN cells.hour END AS hour,
+    coalesce(told.disputed = 'true', FALSE) AS country_disputed,
+    coalesce(told.standing = 'attributed' AND told.trait <> '', FALSE) AS contested,
+    CASE WHEN told.standing = 'attributed' AND told.trait <> '' THEN told.trait END AS contested_with,
+    CASE WHEN coalesce(told.trait, '*') = '*' THEN 'other' ELSE cells.server_name END AS server_name,
+    CASE WHEN coalesce(told.trait, '*') = '*' THEN 'other' ELSE cells.dst_ip END AS dst_ip,
+    CASE WHEN coalesce(told.trait, '*') <> '*' THEN cells.service END AS service
+FROM cells
+INNER JOIN classes AS told ON cells.cell = told.cell
