@@ -25,7 +25,7 @@ const FRAMES_MAX: usize = 1_180;
 const PIECE_MAX: usize = 1_000;
 
 /// A datagram: whether the client sends it, and its octets.
-type Sent = (bool, Vec<u8>);
+pub(crate) type Sent = (bool, Vec<u8>);
 
 /// A number below `limit`.
 fn below(rng: &mut Rng, limit: usize) -> usize {
@@ -186,6 +186,12 @@ fn sealed(version: QuicVersion, hello: &[u8], is_wild: bool, rng: &mut Rng) -> V
     datagram.extend(opaque(version, 2, ids, &rest));
     sent.push((false, datagram));
     sent
+}
+
+/// How a client of version 1 and its server begin: whether the client sends it, and the datagram.
+pub(crate) fn opening(name: &str, rng: &mut Rng) -> Vec<Sent> {
+    let hello = hello(QuicVersion::V1, Some(name), rng);
+    sealed(QuicVersion::V1, &hello, false, rng)
 }
 
 /// A connection of one of Google's in the clear.
