@@ -28,7 +28,7 @@ impl Packet {
         self.flow % 8 == 7
     }
 
-    fn ends(self) -> Ends {
+    pub(crate) fn ends(self) -> Ends {
         // 10.x.y.z calls 198.18.0.0/15, the addresses of RFC 2544.
         let client = 0x0a00_0000 | (self.flow & 0x00ff_ffff);
         let server = 0xc612_0000 | (self.flow.wrapping_mul(2_654_435_761) >> 15);

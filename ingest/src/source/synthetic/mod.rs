@@ -10,6 +10,8 @@ mod dhcp;
 mod dns;
 mod draft;
 mod envelope;
+mod even;
+mod flood;
 mod frame;
 mod hellos;
 mod http;
@@ -32,6 +34,8 @@ pub(crate) mod wire;
 
 pub use bulk::{Bulk, LongFlow};
 pub use envelope::Written;
+pub use even::Even;
+pub use flood::{Flood, Worst};
 pub use mix::Mix;
 pub use place::Expected;
 pub use plan::{Plan, PlannedFrame};
