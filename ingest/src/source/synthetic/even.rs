@@ -36,6 +36,10 @@ impl Even {
     fn next(&mut self) -> Packet {
         let random = self.rng.next();
         let flow = u32::try_from(((random >> 32) * u64::from(self.flows)) >> 32).unwrap_or(0);
+        self.packet(flow, random)
+    }
+
+    fn packet(&mut self, flow: u32, random: u64) -> Packet {
         let mut nothing = 0;
         let word = usize::try_from(flow / 64).ok().and_then(|at| self.begun.get_mut(at));
         let word = word.unwrap_or(&mut nothing);
@@ -52,6 +56,12 @@ impl Even {
     /// Puts the next frame into `frame`, unpadded; gives its length on the wire, and that of the IP packet.
     pub fn frame(&mut self, frame: &mut Vec<u8>) -> [u16; 2] {
         self.next().write(frame)
+    }
+
+    /// The same of the next flow in turn that has not begun, as long as there is one and `frame` was not asked for another.
+    pub fn fresh(&mut self, frame: &mut Vec<u8>) -> [u16; 2] {
+        let flow = u32::try_from(self.flows_begun).unwrap_or(0);
+        self.packet(flow, self.flows_begun).write(frame)
     }
 
     /// Streams `packets` of them into a capture, a million a second.
