@@ -135,10 +135,14 @@ impl Feed {
     }
 }
 
-/// Feeds a lane with packets of so many flows. Its memory is told rightly only by a process that does nothing else.
-pub fn felt(flows: u32) -> io::Result<Felt> {
+/// Packets that a number of flows is measured with.
+pub fn packets_of(flows: u32) -> u64 {
+    (u64::from(flows) * PACKETS_A_FLOW).max(PACKETS_MIN)
+}
+
+/// Feeds a lane with so many packets of so many flows. Their memory is told rightly only by a process that does nothing else.
+pub fn felt(flows: u32, packets: u64) -> io::Result<Felt> {
     let count = u64::from(flows);
-    let packets = (count * PACKETS_A_FLOW).max(PACKETS_MIN);
     let settings = LaneSettings {
         lane: 0,
         limits: Limits {
@@ -194,5 +198,19 @@ impl Felt {
             ],
             bytes_a_flow: words.next()?.parse().ok()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Felt, felt};
+
+    #[test]
+    fn no_flow_ends_while_it_is_measured() {
+        let felt = felt(300, 9_000).unwrap();
+        assert_eq!(felt.flows, 300);
+        assert!(felt.packet_ns > 1.0 && felt.new_ns > 1.0, "{felt:?}");
+        let told = Felt::of_line(&felt.line()).unwrap();
+        assert_eq!((told.flows, told.pauses), (felt.flows, felt.pauses));
     }
 }

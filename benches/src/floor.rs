@@ -3,7 +3,7 @@
 //! One thread, 64 octets a flow in one array, sixteen packets at a time: all their places are looked at before the first is counted, so that the processor
 //! waits for them together. No names, no time-outs, no rows, no tunnels but VLANs. The probe is measured against this.
 
-use std::hint::black_box;
+use std::hint::{black_box, select_unpredictable};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::walk::each;
 
 /// Packets looked up together.
 const BATCH: usize = 16;
-/// Both addresses, and protocol and ports; the lower end first, so that both directions are one flow.
+/// Both addresses, the lower end first, so that both directions are one flow; and protocol and ports.
 type Key = [u64; 5];
 
 /// A flow: one line of the cache.
@@ -48,54 +48,61 @@ struct Packet {
 
 struct Table {
     slots: Vec<Slot>,
-    mask: u64,
+    mask: usize,
     batch: Vec<Packet>,
     packets: u64,
 }
 
-fn number(bytes: &[u8], at: usize, octets: usize) -> Option<u64> {
-    let field = bytes.get(at..at + octets)?;
-    Some(field.iter().fold(0, |sum, octet| sum << 8 | u64::from(*octet)))
-}
-
-fn word<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+fn octets<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..at + N)?.try_into().ok()
 }
 
 /// Key and IP-layer octets of a frame, if it is IP with ports.
 fn read(frame: &[u8]) -> Option<(Key, u64)> {
-    let kind = |at| word(frame, at).map(u16::from_be_bytes);
-    let (kind, ip) = match kind(12)? {
-        0x8100 => (kind(16)?, 18),
+    let word = |at| octets(frame, at).map(u16::from_be_bytes);
+    let (kind, ip) = match word(12)? {
+        0x8100 => (word(16)?, 18),
         other => (other, 14),
     };
-    let half = |at| word(frame, at).map(u64::from_be_bytes);
-    let (src, dst, protocol, ports, octets) = match kind {
+    let (src, dst, protocol, ports, length) = match kind {
         0x0800 => {
-            let address = |at| word(frame, at).map(|bytes| u64::from(u32::from_be_bytes(bytes)));
+            let address = |at| octets(frame, at).map(u32::from_be_bytes).map(u128::from);
             let words = usize::from(*frame.get(ip)? & 15);
-            let ends = ([0, address(ip + 12)?], [0, address(ip + 16)?]);
-            (ends.0, ends.1, *frame.get(ip + 9)?, ip + words * 4, number(frame, ip + 2, 2)?)
+            let ends = (address(ip + 12)?, address(ip + 16)?);
+            (ends.0, ends.1, *frame.get(ip + 9)?, ip + words * 4, u64::from(word(ip + 2)?))
         }
         0x86dd => {
-            let ends = ([half(ip + 8)?, half(ip + 16)?], [half(ip + 24)?, half(ip + 32)?]);
-            (ends.0, ends.1, *frame.get(ip + 6)?, ip + 40, number(frame, ip + 4, 2)? + 40)
+            let address = |at| octets(frame, at).map(u128::from_be_bytes);
+            let ends = (address(ip + 8)?, address(ip + 24)?);
+            (ends.0, ends.1, *frame.get(ip + 6)?, ip + 40, u64::from(word(ip + 4)?) + 40)
         }
         _ => return None,
     };
-    let port = |at| word(frame, at).map(u16::from_be_bytes).map(u64::from);
-    let (from, to) = ((src, port(ports)?), (dst, port(ports + 2)?));
-    let (low, high) = if from <= to { (from, to) } else { (to, from) };
-    let rest = 1 << 63 | u64::from(protocol) << 32 | low.1 << 16 | high.1;
-    Some(([low.0[0], low.0[1], high.0[0], high.0[1], rest], octets))
+    let (src_port, dst_port) = (u64::from(word(ports)?), u64::from(word(ports + 2)?));
+    // Which of both it is cannot be foreseen, so nothing may branch by it.
+    let is_low = if src == dst { src_port <= dst_port } else { src < dst };
+    let [low, high] = select_unpredictable(is_low, [src, dst], [dst, src]);
+    let ports = select_unpredictable(is_low, src_port << 16 | dst_port, dst_port << 16 | src_port);
+    let [l0, l1] = halves(low);
+    let [h0, h1] = halves(high);
+    Some(([l0, l1, h0, h1, u64::from(protocol) << 32 | ports], length))
 }
 
-fn hash(key: &Key) -> u64 {
-    let mix = |sum: u64, word: &u64| {
-        let wide = u128::from(sum ^ word) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835_u128;
-        (wide >> 64) as u64 ^ wide as u64
-    };
-    key.iter().fold(0x2545_f491_4f6c_dd1d, mix)
+#[expect(clippy::cast_possible_truncation, reason = "each half is what is meant")]
+const fn halves(value: u128) -> [u64; 2] {
+    [(value >> 64) as u64, value as u64]
+}
+
+/// Both halves of a product, folded.
+fn fold(a: u64, b: u64) -> u64 {
+    let [high, low] = halves(u128::from(a) * u128::from(b));
+    high ^ low
+}
+
+fn hash([l0, l1, h0, h1, rest]: &Key) -> u64 {
+    let low = fold(l0 ^ 0x9e37_79b9_7f4a_7c15, l1 ^ 0xf39c_c060_5ced_c835);
+    let high = fold(h0 ^ 0x2545_f491_4f6c_dd1d, h1 ^ 0xa076_1d64_78bd_642f);
+    fold(low ^ rest, high ^ 0xe703_7ed1_a0b4_28db)
 }
 
 impl Table {
@@ -103,15 +110,16 @@ impl Table {
     fn new(flows: u64) -> Self {
         let count = (flows.max(512) * 2).next_power_of_two();
         let mut slots = vec![Slot::default(); usize::try_from(count).unwrap_or(1 << 10)];
+        let mask = slots.len() - 1;
         for slot in &mut slots {
             slot.packets = black_box(0);
         }
-        Self { slots, mask: count - 1, batch: Vec::with_capacity(BATCH), packets: 0 }
+        Self { slots, mask, batch: Vec::with_capacity(BATCH), packets: 0 }
     }
 
     fn take(&mut self, frame: &[u8]) {
         let Some((key, octets)) = read(frame) else { return };
-        let place = usize::try_from(hash(&key) & self.mask).unwrap_or(0);
+        let place = usize::try_from(hash(&key)).unwrap_or(0) & self.mask;
         self.batch.push(Packet { key, octets, place });
         if self.batch.len() == BATCH {
             self.settle();
@@ -139,7 +147,7 @@ impl Table {
                 self.packets += 1;
                 return;
             }
-            place = (place + 1) % self.slots.len();
+            place = (place + 1) & self.mask;
         }
     }
 }

@@ -70,8 +70,8 @@ pub(crate) const OTHERS: [Peer; 7] = [
         command: pmacctd,
         count: |place, _| {
             let path = place.folder.join("flows.csv");
-            let sums = sums(&path, ',', &["PACKETS", "BYTES"])?;
-            totals(sums, Octets::Ip(0), fs::metadata(path)?.len())
+            let sums = sums(&path, &["PACKETS", "BYTES"])?;
+            totals(&sums, Octets::Ip, fs::metadata(path)?.len())
         },
     },
     Peer {
@@ -88,12 +88,12 @@ pub(crate) const OTHERS: [Peer; 7] = [
         count: |place, _| {
             let path = place.folder.join("flows.csv");
             let names = ["c_to_s_pkts", "s_to_c_pkts", "c_to_s_bytes", "s_to_c_bytes"];
-            let Sums { rows, numbers } = sums(&path, ',', &names)?;
+            let Sums { rows, numbers } = sums(&path, &names)?;
             let [up, down, octets_up, octets_down] = numbers.as_slice() else {
                 return Err("a table that is none".into());
             };
             let numbers = vec![up + down, octets_up + octets_down];
-            totals(Sums { rows, numbers }, Octets::Frames(0), fs::metadata(path)?.len())
+            totals(&Sums { rows, numbers }, Octets::Frames, fs::metadata(path)?.len())
         },
     },
     Peer {
@@ -117,7 +117,7 @@ pub(crate) const OTHERS: [Peer; 7] = [
                 return Err(format!("says {text:?}").into());
             };
             let sums = Sums { rows: *rows, numbers: vec![*packets, *octets] };
-            totals(sums, Octets::Ip(0), fs::metadata(place.folder.join("flows.csv"))?.len())
+            totals(&sums, Octets::Ip, fs::metadata(place.folder.join("flows.csv"))?.len())
         },
     },
 ];
@@ -134,17 +134,17 @@ struct Sums {
 }
 
 /// Adds up columns of a table by their names in its first line.
-fn sums(path: &Path, comma: char, names: &[&str]) -> Result<Sums> {
+fn sums(path: &Path, names: &[&str]) -> Result<Sums> {
     let mut lines = BufReader::new(fs::File::open(path)?).lines();
     let head = lines.next().ok_or("an empty table")??;
-    let head: Vec<&str> = head.trim_start_matches('#').split(comma).collect();
+    let head: Vec<&str> = head.trim_start_matches('#').split(',').collect();
     let place = |name: &&str| head.iter().position(|column| column == name);
     let places: Option<Vec<usize>> = names.iter().map(place).collect();
     let places = places.ok_or_else(|| format!("no columns {names:?}"))?;
     let mut sums = Sums { rows: 0, numbers: vec![0; names.len()] };
     for line in lines {
         let line = line?;
-        let fields: Vec<&str> = line.split(comma).collect();
+        let fields: Vec<&str> = line.split(',').collect();
         sums.rows += 1;
         for (sum, place) in sums.numbers.iter_mut().zip(&places) {
             *sum += fields.get(*place).unwrap_or(&"").parse::<u64>()?;
@@ -166,15 +166,11 @@ fn printed(command: &mut Command) -> Result<Sums> {
     Ok(sums)
 }
 
-/// Packets and octets, the latter of a kind.
-fn totals(sums: Sums, kind: Octets, disk: u64) -> Result<Counted> {
+/// Packets and octets, the latter of what `kind` says.
+fn totals(sums: &Sums, kind: fn(u64) -> Octets, disk: u64) -> Result<Counted> {
     let [packets, octets] = sums.numbers.as_slice() else { return Err("no sums".into()) };
-    let octets = match kind {
-        Octets::Ip(_) => Octets::Ip(*octets),
-        Octets::Frames(_) => Octets::Frames(*octets),
-        Octets::Unsaid => kind,
-    };
-    Ok(Counted { packets: *packets, octets, rows: sums.rows, disk: Some(disk), cpu: None })
+    let (packets, octets) = (*packets, kind(*octets));
+    Ok(Counted { packets, octets, rows: sums.rows, disk: Some(disk), cpu: None })
 }
 
 fn nfpcapd(place: &Place<'_>, more: &[&str]) -> Result<Command> {
@@ -192,7 +188,7 @@ fn nfdump(place: &Place<'_>, _: &str) -> Result<Counted> {
     // Sums over the records themselves; the head of a file would tell what its writer believes.
     let mut command = Command::new("nfdump");
     command.args(["-q", "-N", "-o", "fmt:%pkt %byt", "-R"]).arg(folder);
-    totals(printed(&mut command)?, Octets::Ip(0), disk)
+    totals(&printed(&mut command)?, Octets::Ip, disk)
 }
 
 /// It says what it sent when it ends: records, and packets and octets by protocol.
@@ -223,7 +219,7 @@ fn argus(place: &Place<'_>, _: &str) -> Result<Counted> {
         .args(["-n", "-L", "-1", "-s", "pkts", "bytes", "-r"])
         .arg(&path)
         .args(["-", "not", "man"]);
-    totals(printed(&mut command)?, Octets::Frames(0), fs::metadata(path)?.len())
+    totals(&printed(&mut command)?, Octets::Frames, fs::metadata(path)?.len())
 }
 
 fn pmacctd(place: &Place<'_>) -> Result<Command> {
@@ -243,4 +239,44 @@ fn pmacctd(place: &Place<'_>) -> Result<Command> {
     let mut command = Command::new("pmacctd");
     command.arg("-f").arg(conf);
     Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::path::Path;
+
+    use super::{softflowd, sums};
+    use crate::peer::{Octets, Place, Run};
+    use ingest::source::synthetic::Written;
+
+    const SOFTFLOWD: &str = "\
+Flows exported: 15696 (27234 records) in 1003 packets (0 failures)
+
+Per-protocol statistics:     Octets      Packets   Avg Life    Max Life
+            tcp (6):       19610001        67159       0.12s       0.91s
+           udp (17):       12361624        32841       0.05s       0.90s
+";
+
+    #[test]
+    fn what_a_peer_says_is_held_against_what_was_written() {
+        let written = Written { packets: 100_001, ip_bytes: 31_971_625, ..Written::default() };
+        let nowhere = Path::new("");
+        let place = Place { own: nowhere, capture: nowhere, folder: nowhere, written: &written };
+        let counted = softflowd(&place, SOFTFLOWD).unwrap();
+        assert_eq!((counted.packets, counted.rows), (100_000, 27_234));
+        assert_eq!(counted.octets, Octets::Ip(31_971_625));
+        let run = Run { cost: crate::cpu::Cost::default(), counted };
+        assert_eq!(run.faults(&written), "1 packets too few");
+        assert!(softflowd(&place, "").is_err());
+    }
+
+    #[test]
+    fn columns_are_found_by_name() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "#a,PACKETS,b,BYTES\nx,3,y,40\nx,4,y,50").unwrap();
+        let found = sums(file.path(), &["BYTES", "PACKETS"]).unwrap();
+        assert_eq!((found.rows, found.numbers), (2, vec![90, 7]));
+        assert!(sums(file.path(), &["c"]).is_err());
+    }
 }

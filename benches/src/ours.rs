@@ -2,7 +2,7 @@
 //!
 //! No run of the probe counts whose ledger does not close, or does not have what was written.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use schemas::store::Store;
 
 use crate::balance::Balance;
 use crate::cpu::thread;
-use crate::floor::floor;
+use crate::floor::{Floor, floor};
 use crate::peer::{Counted, Octets, Peer, Place, Result, octets_below};
 use crate::walk::walk;
 
@@ -32,7 +32,7 @@ pub(crate) const OURS: [Peer; 4] = [
         package: "",
         output: "nothing",
         command: |place| Ok(own(place, WALK)),
-        count: |_, text| counted(text, Octets::Unsaid),
+        count: |_, text| counted(text, |_| Octets::Unsaid),
     },
     Peer {
         name: FLOOR,
@@ -40,7 +40,7 @@ pub(crate) const OURS: [Peer; 4] = [
         package: "",
         output: "nothing",
         command: |place| Ok(own(place, FLOOR)),
-        count: |_, text| counted(text, Octets::Ip(0)),
+        count: |_, text| counted(text, Octets::Ip),
     },
     Peer {
         name: OFF,
@@ -73,35 +73,31 @@ fn own(place: &Place<'_>, task: &str) -> Command {
     command
 }
 
-/// Runs a task of our own on a capture of so many flows; gives the line that [`counted`] reads: packets, IP octets, rows, nanoseconds.
-pub fn task(name: &str, capture: PathBuf, flows: u64) -> Result<String> {
-    let (packets, octets, cpu) = match name {
-        WALK => {
-            let before = thread()?;
-            let packets = walk(&capture)?.packets;
-            (packets, 0, thread()?.saturating_sub(before))
-        }
-        _ => {
-            let found = floor(&capture, flows)?;
-            (found.packets, found.ip_bytes, found.cpu)
-        }
-    };
-    Ok(format!("{packets} {octets} 0 {}", cpu.as_nanos()))
+/// Walks a capture; gives the line that its count is read from: packets, IP octets, rows, nanoseconds.
+pub fn walked(capture: &Path) -> Result<String> {
+    let before = thread()?;
+    let packets = walk(capture)?.packets;
+    Ok(format!("{packets} 0 0 {}", thread()?.saturating_sub(before).as_nanos()))
 }
 
-fn counted(text: &str, octets: Octets) -> Result<Counted> {
+/// The same of the floor, on a capture of so many flows.
+pub fn floored(capture: &Path, flows: u64) -> Result<String> {
+    let Floor { packets, ip_bytes, cpu, .. } = floor(capture, flows)?;
+    Ok(format!("{packets} {ip_bytes} 0 {}", cpu.as_nanos()))
+}
+
+fn counted(text: &str, kind: fn(u64) -> Octets) -> Result<Counted> {
     let numbers: Vec<u64> =
         text.split_whitespace().map(str::parse).collect::<std::result::Result<_, _>>()?;
-    let [packets, ip_bytes, rows, nanos] = numbers.as_slice() else {
+    let [packets, octets, rows, nanos] = numbers.as_slice() else {
         return Err(format!("says {text:?}").into());
     };
-    let octets = if octets == Octets::Unsaid { octets } else { Octets::Ip(*ip_bytes) };
     let cpu = (*nanos > 0).then(|| Duration::from_nanos(*nanos));
-    Ok(Counted { packets: *packets, octets, rows: *rows, disk: None, cpu })
+    Ok(Counted { packets: *packets, octets: kind(*octets), rows: *rows, disk: None, cpu })
 }
 
 fn off(place: &Place<'_>, text: &str) -> Result<Counted> {
-    let counted = counted(text, Octets::Ip(0))?;
+    let counted = counted(text, Octets::Ip)?;
     let Written { packets, ip_bytes, .. } = *place.written;
     if counted.packets != packets || counted.octets != Octets::Ip(ip_bytes) {
         return Err(

@@ -11,11 +11,11 @@ use std::process::{Command, ExitCode};
 
 use benches::balance::names_in;
 use benches::capture::{SEED, Traffic};
-use benches::cliff::{Felt, felt};
+use benches::cliff::{Felt, felt, packets_of};
 use benches::contest::{Arena, Contest, real};
 use benches::cpu::{self, MEASURE};
 use benches::model::{Model, NEEDED, PRICED};
-use benches::ours::{self, FLOOR, OFF, PROBE, WALK};
+use benches::ours::{FLOOR, OFF, PROBE, WALK, floored, walked};
 use benches::peer::Peer;
 use clap::Parser;
 use ingest::config::IngestArgs;
@@ -106,7 +106,7 @@ struct Probe {
     args: IngestArgs,
 }
 
-/// The probe without its writer: what [`ours`] reads.
+/// The probe without its writer: in the same line.
 fn rehearse(capture: &Path) -> Result<String> {
     let words = ["probe", "-q", "--lanes", "1", "--max-flows", "16777216", "--store", "none", "-r"];
     let words = words.iter().map(Into::into).chain([capture.as_os_str().to_owned()]);
@@ -271,14 +271,14 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
             let written = traffic.write(*seed, arguments.packets_of(*traffic), path)?;
             return Ok(writeln!(out, "{written:?}")?);
         }
-        Task::Walk { capture, flows } => {
-            return Ok(writeln!(out, "{}", ours::task(WALK, capture.clone(), *flows)?)?);
-        }
+        Task::Walk { capture, .. } => return Ok(writeln!(out, "{}", walked(capture)?)?),
         Task::Floor { capture, flows } => {
-            return Ok(writeln!(out, "{}", ours::task(FLOOR, capture.clone(), *flows)?)?);
+            return Ok(writeln!(out, "{}", floored(capture, *flows)?)?);
         }
         Task::Off { capture, .. } => return Ok(writeln!(out, "{}", rehearse(capture)?)?),
-        Task::CliffOf { flows } => return Ok(writeln!(out, "{}", felt(*flows)?.line())?),
+        Task::CliffOf { flows } => {
+            return Ok(writeln!(out, "{}", felt(*flows, packets_of(*flows))?.line())?);
+        }
         Task::Measure { told, program, words } => {
             return Ok(fs::write(told, cpu::run(Command::new(program).args(words))?.line())?);
         }
