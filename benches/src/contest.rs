@@ -10,12 +10,27 @@ use std::time::Duration;
 use ingest::source::synthetic::Written;
 use serde_json::{Value, json};
 
-use crate::others::COLLECTOR;
-use crate::ours::{FLOOR, PROBE};
+use crate::others::{COLLECTOR, OTHERS};
+use crate::ours::{FLOOR, OURS, PROBE};
 use crate::peer::{Peer, Place, Result, Run};
 
 /// Who takes longer than this once is not asked again.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// All programs, ours first, in the order in which they take turns.
+pub fn peers() -> impl Iterator<Item = Peer> {
+    OURS.into_iter().chain(OTHERS)
+}
+
+/// One of them.
+pub fn named(name: &str) -> Result<Peer> {
+    peers().find(|peer| peer.name == name).ok_or_else(|| format!("nobody is called {name}").into())
+}
+
+/// Whether it is one of ours, whose failure is an error.
+fn is_ours(peer: &Peer) -> bool {
+    OURS.iter().any(|own| own.name == peer.name)
+}
 
 /// What one program did in all rounds.
 #[derive(Debug)]
@@ -107,7 +122,7 @@ impl Contest {
                 let place = Place { own, capture, folder, written: &written };
                 match line.peer.run(&place) {
                     Ok(run) => line.runs.push(run),
-                    Err(error) if line.peer.is_ours() => return Err(error),
+                    Err(error) if is_ours(&line.peer) => return Err(error),
                     Err(error) => contest.absent.push((line.peer.name, error.to_string())),
                 }
             }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use ingest::source::synthetic::Written;
 
 use crate::cpu::{Cost, measure};
-use crate::{others, ours};
 
 /// What a run is given.
 #[derive(Debug, Clone, Copy)]
@@ -82,22 +81,6 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// All, ours first, in the order in which they take turns.
-    pub fn all() -> impl Iterator<Item = Self> {
-        ours::OURS.into_iter().chain(others::OTHERS)
-    }
-
-    /// One of them.
-    pub fn named(name: &str) -> Result<Self> {
-        let found = Self::all().find(|peer| peer.name == name);
-        found.ok_or_else(|| format!("nobody is called {name}").into())
-    }
-
-    /// Whether it is one of ours, whose failure is an error.
-    pub fn is_ours(&self) -> bool {
-        ours::OURS.iter().any(|own| own.name == self.name)
-    }
-
     /// The first program that is not here.
     pub fn lacks(&self) -> Option<&'static str> {
         let is_there = |name: &&str| find(name).is_some();

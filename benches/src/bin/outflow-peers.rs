@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 use benches::balance::names_in;
 use benches::capture::{SEED, Traffic};
 use benches::cliff::{Felt, felt, packets_of};
-use benches::contest::{Arena, Contest, real};
+use benches::contest::{Arena, Contest, named, peers, real};
 use benches::cpu::{self, MEASURE};
 use benches::model::{Model, NEEDED, PRICED};
 use benches::ours::{FLOOR, OFF, PROBE, WALK, floored, walked};
@@ -130,13 +130,13 @@ impl Arguments {
 
     /// These programs, or of them those that were asked for.
     fn peers(&self, among: &[&str]) -> Result<Vec<Peer>> {
-        if let Some(name) = self.only.iter().find(|name| Peer::named(name).is_err()) {
+        if let Some(name) = self.only.iter().find(|name| named(name).is_err()) {
             return Err(format!("nobody is called {name}").into());
         }
         let is_wanted =
             |peer: &Peer| self.only.is_empty() || self.only.iter().any(|name| name == peer.name);
         let is_among = |peer: &Peer| among.is_empty() || among.contains(&peer.name);
-        Ok(Peer::all().filter(is_wanted).filter(is_among).collect())
+        Ok(peers().filter(is_wanted).filter(is_among).collect())
     }
 
     /// Writes the traffic, lets the programs take turns on it, prints the table.
@@ -184,7 +184,7 @@ impl Arguments {
             folder: scratch.path(),
             written: &written,
         };
-        Peer::named(PROBE)?.run(&place)?;
+        named(PROBE)?.run(&place)?;
         names_in(&scratch.path().join("store"))
     }
 

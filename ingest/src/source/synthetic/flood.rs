@@ -216,6 +216,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::{Flood, Worst};
+    use crate::block::Block;
     use crate::decode::Decoder;
     use crate::names::{self, dns, quic};
     use crate::source::{FileSource, Pool, Tagger};
@@ -231,7 +232,7 @@ mod tests {
             if blocks.is_empty() {
                 break;
             }
-            for frame in blocks.iter().flat_map(|block| block.frames()) {
+            for frame in blocks.iter().flat_map(Block::frames) {
                 let decoded = Decoder::default().decode(&frame).unwrap();
                 packets += 1;
                 ip_bytes += u64::from(decoded.observation.ip_bytes);

@@ -272,6 +272,7 @@ mod tests {
     use std::collections::{BTreeMap, HashSet};
 
     use super::Mix;
+    use crate::block::Block;
     use crate::decode::Decoder;
     use crate::names::{self, dns, quic};
     use crate::source::synthetic::DAY_START_NS;
@@ -290,7 +291,7 @@ mod tests {
             if blocks.is_empty() {
                 break;
             }
-            for frame in blocks.iter().flat_map(|block| block.frames()) {
+            for frame in blocks.iter().flat_map(Block::frames) {
                 let observation = Decoder::default().decode(&frame).unwrap().observation;
                 assert!(frame.ts_ns >= last_ns);
                 last_ns = frame.ts_ns;
