@@ -23,8 +23,6 @@ use crate::capture::SEED;
 use crate::contest::real;
 use crate::cpu::thread;
 
-/// Packets of a flow, on average.
-const PACKETS_A_FLOW: u64 = 50;
 /// Packets at least, for few flows are too quickly met.
 const PACKETS_MIN: u64 = 20_000_000;
 /// Packets of a block: what the longest pause is measured by.
@@ -135,9 +133,9 @@ impl Feed {
     }
 }
 
-/// Packets that a number of flows is measured with.
-pub fn packets_of(flows: u32) -> u64 {
-    (u64::from(flows) * PACKETS_A_FLOW).max(PACKETS_MIN)
+/// Packets that a number of flows is measured with, where each has so many on average.
+pub fn packets_of(flows: u32, each: u64) -> u64 {
+    (u64::from(flows) * each).max(PACKETS_MIN)
 }
 
 /// Feeds a lane with so many packets of so many flows. Their memory is told rightly only by a process that does nothing else.

@@ -69,6 +69,9 @@ enum Task {
         /// Their numbers
         #[arg(long, value_delimiter = ',', default_values_t = [1_000, 100_000, 1_000_000, 10_000_000])]
         flows: Vec<u32>,
+        /// Packets of each flow once it is there, on average; 20 million in all at least
+        #[arg(long, default_value_t = 50)]
+        each: u64,
     },
     /// Only write a capture
     Make {
@@ -87,7 +90,7 @@ enum Task {
     #[command(name = OFF, hide = true)]
     Off { capture: PathBuf, flows: u64 },
     #[command(name = CLIFF, hide = true)]
-    CliffOf { flows: u32 },
+    CliffOf { flows: u32, packets: u64 },
     #[command(name = MEASURE, hide = true)]
     Measure {
         told: PathBuf,
@@ -199,21 +202,22 @@ impl Arguments {
             rates.push((traffic.name(), rate(OFF)?, rate(PROBE)?));
         }
         let Some((_, off, whole)) = rates.first().cloned() else { return Ok(Value::Null) };
-        let share = |(name, off_now, whole_now): (String, f64, f64)| json!({ "traffic": name, "writer_off": off_now / off, "whole": whole_now / whole });
-        let shares: Vec<Value> = rates.into_iter().map(share).collect();
         if !self.json {
-            writeln!(
-                out,
-                "\nrate by that of mixed traffic: without writer, whole; less than 0.1 is too little"
-            )?;
-            for line in &shares {
-                writeln!(out, "{line}")?;
+            writeln!(out, "\nrate by that of mixed traffic; less than 0.1 is too little")?;
+            writeln!(out, "{:<15}{:>12}{:>8}", "", "writer off", "whole")?;
+        }
+        let mut shares = Vec::new();
+        for (name, off_now, whole_now) in rates {
+            let (off_now, whole_now) = (off_now / off, whole_now / whole);
+            if !self.json {
+                writeln!(out, "{name:<15}{off_now:>12.2}{whole_now:>8.2}")?;
             }
+            shares.push(json!({ "traffic": name, "writer_off": off_now, "whole": whole_now }));
         }
         Ok(json!(shares))
     }
 
-    fn cliff(&self, flows: &[u32], out: &mut impl Write) -> Result<Value> {
+    fn cliff(&self, flows: &[u32], each: u64, out: &mut impl Write) -> Result<Value> {
         if !self.json {
             writeln!(
                 out,
@@ -230,7 +234,9 @@ impl Arguments {
         let (mut first, mut lines) = (None, Vec::new());
         for flows in flows {
             let mut command = Command::new(std::env::current_exe()?);
-            let output = command.arg(CLIFF).arg(flows.to_string()).output()?;
+            let packets = packets_of(*flows, each);
+            let output =
+                command.arg(CLIFF).arg(flows.to_string()).arg(packets.to_string()).output()?;
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             let felt = Felt::of_line(&text)
                 .ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
@@ -266,7 +272,7 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
         Task::Syn => arguments.beside(Traffic::Syn, out)?,
         Task::Model => arguments.model(out)?,
         Task::Worst => arguments.worst(out)?,
-        Task::Cliff { flows } => arguments.cliff(flows, out)?,
+        Task::Cliff { flows, each } => arguments.cliff(flows, *each, out)?,
         Task::Make { traffic, out: path, seed } => {
             let written = traffic.write(*seed, arguments.packets_of(*traffic), path)?;
             return Ok(writeln!(out, "{written:?}")?);
@@ -276,8 +282,8 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
             return Ok(writeln!(out, "{}", floored(capture, *flows)?)?);
         }
         Task::Off { capture, .. } => return Ok(writeln!(out, "{}", rehearse(capture)?)?),
-        Task::CliffOf { flows } => {
-            return Ok(writeln!(out, "{}", felt(*flows, packets_of(*flows))?.line())?);
+        Task::CliffOf { flows, packets } => {
+            return Ok(writeln!(out, "{}", felt(*flows, *packets)?.line())?);
         }
         Task::Measure { told, program, words } => {
             return Ok(fs::write(told, cpu::run(Command::new(program).args(words))?.line())?);
