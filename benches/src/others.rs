@@ -224,14 +224,14 @@ fn argus(place: &Place<'_>, _: &str) -> Result<Counted> {
 
 fn pmacctd(place: &Place<'_>) -> Result<Command> {
     let (conf, out) = (place.folder.join("conf"), place.folder.join("flows.csv"));
-    // Room for every one-way flow: a cache that is too small loses packets in silence.
+    // Room for every one-way flow, and for what waits for it: a cache or a pipe that is too small loses packets in silence.
     let entries = place.written.flows * 2 + 100_003;
     let text = format!(
         "daemonize: false\nplugins: print[a]\n\
          aggregate[a]: src_host, dst_host, src_port, dst_port, proto, vlan\n\
          print_output[a]: csv\nprint_output_file[a]: {}\nprint_refresh_time[a]: 86400\n\
          print_cache_entries[a]: {entries}\npcap_savefile: {}\nplugin_buffer_size: 1024000\n\
-         plugin_pipe_size: 102400000\n",
+         plugin_pipe_size: 512000000\n",
         out.display(),
         place.capture.display()
     );
