@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::path::Path;
 
-use arrow::array::AsArray;
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::Int64Type;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -38,6 +39,23 @@ impl Balance {
             difference: errors?.iter().sum(),
         })
     }
+}
+
+/// Rows of `flows` with a name.
+pub fn names_in(store: &Path) -> Result<u64, Box<dyn std::error::Error>> {
+    let store = Store::open(store)?;
+    let mut names = 0;
+    for file in store.entries()?.into_iter().flat_map(|entry| entry.files) {
+        if file.table == schemas::flow::TABLE.name {
+            let input = File::open(store.root().join(&file.path))?;
+            for batch in ParquetRecordBatchReaderBuilder::try_new(input)?.build()? {
+                let batch = batch?;
+                let column = batch.column_by_name("server_name").ok_or("no server_name")?;
+                names += batch.num_rows() - column.null_count();
+            }
+        }
+    }
+    Ok(u64::try_from(names)?)
 }
 
 /// The sum of every 64-bit column of a table, over all rows of a store; null counts nothing, differences count without their sign.

@@ -4,7 +4,14 @@
 //! Nothing here ships. Seeded traffic itself is the probe's, in `ingest::source::synthetic`, so that the demo can play it, too.
 
 pub mod balance;
+pub mod capture;
+pub mod cliff;
+pub mod contest;
 pub mod cpu;
+pub mod floor;
 pub mod live;
+pub mod model;
+pub mod others;
+pub mod ours;
 pub mod peer;
 pub mod walk;

@@ -1,6 +1,7 @@
-//! Who is measured: the walk, our probe, and nfpcapd of nfdump where it is installed, each as a program of its own.
+//! Who is measured: two floors, our probe without and with its writer, and the peers that are installed, each as a program of its own.
 //!
-//! All read the same file, write to the same disk, and cut flows at the same time-outs. What each counted is held against what was written.
+//! All read the same file, write to the same disk, and cut flows at the same time-outs where they can be told. What each counted is held against what was
+//! written: a program that loses packets looks fast.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -8,140 +9,140 @@ use std::process::Command;
 use std::time::Duration;
 
 use ingest::source::synthetic::Written;
-use schemas::store::Store;
 
-use crate::balance::Balance;
-use crate::cpu::measure;
+use crate::cpu::{Cost, measure};
 
-/// Word by which this program calls itself to walk.
-pub const WALK: &str = "walk";
-/// Times one run walks: once takes too few ticks of the kernel's clock.
-const WALKS: u32 = 10;
+/// What a run is given.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// This program, which has tasks of its own to run.
+    pub own: &'a Path,
+    /// What is read.
+    pub capture: &'a Path,
+    /// An empty folder for what is made of it.
+    pub folder: &'a Path,
+    /// What is in the capture.
+    pub written: &'a Written,
+}
 
-/// A program that reads captures.
+/// Octets as a program counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Peer {
-    /// Steps from record to record.
-    Walk,
-    /// Our probe.
-    Probe,
-    /// nfpcapd.
-    Nfpcapd,
+pub enum Octets {
+    /// Of IP packets.
+    Ip(u64),
+    /// Of frames.
+    Frames(u64),
+    /// It does not say.
+    Unsaid,
+}
+
+/// What a program says it found.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted {
+    /// Packets in its output.
+    pub packets: u64,
+    /// Their octets.
+    pub octets: Octets,
+    /// Records it made.
+    pub rows: u64,
+    /// Octets of its output; none where that goes to nobody.
+    pub disk: Option<u64>,
+    /// Processor time, where it measures its own work, for what comes before is not to count.
+    pub cpu: Option<Duration>,
 }
 
 /// A finished run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Run {
-    /// User and system time.
-    pub cpu: Duration,
-    /// Packets and IP octets short of what was written.
-    pub missing: [i64; 2],
-    /// Difference of the ledger, where there is one.
-    pub ledger: Option<i64>,
+    /// What it took.
+    pub cost: Cost,
+    /// What it found.
+    pub counted: Counted,
 }
 
-fn difference(written: u64, counted: u64) -> i64 {
-    i64::try_from(written).unwrap_or(i64::MAX) - i64::try_from(counted).unwrap_or(i64::MAX)
-}
+/// What comes of trying.
+pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// The programs beside this one, and this one itself.
-fn sibling(name: &str) -> Result<PathBuf, Box<dyn Error>> {
-    let own = std::env::current_exe()?;
-    let path = own.with_file_name(name);
-    if path.is_file() {
-        return Ok(path);
-    }
-    Err(format!("{name} is not beside {}; cargo build --release -p ingest makes it", own.display())
-        .into())
-}
-
-fn run(command: &mut Command) -> Result<(String, Duration), Box<dyn Error>> {
-    let (output, cpu) = measure(command)?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    if !output.status.success() {
-        let why = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(format!("{}: {}{why}", command.get_program().display(), output.status).into());
-    }
-    Ok((text, cpu))
+/// A program that reads captures.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// Its name.
+    pub name: &'static str,
+    /// Programs that it needs besides this one.
+    pub programs: &'static [&'static str],
+    /// Where these come from.
+    pub package: &'static str,
+    /// What it makes.
+    pub output: &'static str,
+    /// How it is called.
+    pub command: fn(&Place<'_>) -> Result<Command>,
+    /// How its totals are read, given what it printed; an error where books do not close.
+    pub count: fn(&Place<'_>, &str) -> Result<Counted>,
 }
 
 impl Peer {
-    /// All, in the order in which they take turns.
-    pub const ALL: [Self; 3] = [Self::Walk, Self::Probe, Self::Nfpcapd];
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Walk => "walk",
-            Self::Probe => "outflow-ingest",
-            Self::Nfpcapd => "nfpcapd",
-        }
+    /// The first program that is not here.
+    pub fn lacks(&self) -> Option<&'static str> {
+        let is_there = |name: &&str| find(name).is_some();
+        self.programs.iter().copied().find(|name| !is_there(name))
     }
 
-    /// Whether it can be run here.
-    pub fn is_there(self) -> bool {
-        self != Self::Nfpcapd || Command::new("nfdump").arg("-V").output().is_ok()
-    }
-
-    /// Reads a capture once into an empty folder; fails where the books of the probe do not close.
-    pub fn run(
-        self,
-        capture: &Path,
-        folder: &Path,
-        written: &Written,
-    ) -> Result<Run, Box<dyn Error>> {
-        match self {
-            Self::Walk => walk(capture, written),
-            Self::Probe => probe(capture, folder, written),
-            Self::Nfpcapd => nfpcapd(capture, folder, written),
+    /// Reads a capture once.
+    pub fn run(&self, place: &Place<'_>) -> Result<Run> {
+        let mut command = (self.command)(place)?;
+        if let Some(path) = self.programs.first().and_then(|name| find(name)) {
+            command = with_program(&command, &path);
         }
+        let (text, mut cost) = measure(place.own, &command, place.folder)?;
+        let counted =
+            (self.count)(place, &text).map_err(|error| format!("{}: {error}", self.name))?;
+        cost.cpu = counted.cpu.unwrap_or(cost.cpu);
+        Ok(Run { cost, counted })
     }
 }
 
-fn walk(capture: &Path, written: &Written) -> Result<Run, Box<dyn Error>> {
-    let own = std::env::current_exe()?;
-    let (text, cpu) =
-        run(Command::new(own).arg(WALK).arg(capture).args(["--times", &WALKS.to_string()]))?;
-    let missing = [difference(written.packets, text.trim().parse()?), 0];
-    Ok(Run { cpu: cpu / WALKS, missing, ledger: None })
+impl Run {
+    /// How what was counted differs from what was written, in words.
+    pub fn faults(&self, written: &Written) -> String {
+        let short = |name: &str, written: u64, counted: u64| match written.abs_diff(counted) {
+            0 => String::new(),
+            by if written > counted => format!("{by} {name} too few"),
+            by => format!("{by} {name} too many"),
+        };
+        let octets = match self.counted.octets {
+            Octets::Ip(octets) => short("IP octets", written.ip_bytes, octets),
+            Octets::Frames(octets) => short("frame octets", written.wire_bytes, octets),
+            Octets::Unsaid => "octets unsaid".to_owned(),
+        };
+        let faults = [short("packets", written.packets, self.counted.packets), octets];
+        let faults: Vec<_> = faults.into_iter().filter(|fault| !fault.is_empty()).collect();
+        if faults.is_empty() { "all counted".to_owned() } else { faults.join(", ") }
+    }
 }
 
-fn probe(capture: &Path, folder: &Path, written: &Written) -> Result<Run, Box<dyn Error>> {
-    let store = folder.join("store");
-    let mut command = Command::new(sibling("outflow-ingest")?);
-    command.arg("-q").arg("-r").arg(capture).arg("--store").arg(&store);
-    let (_, cpu) = run(&mut command)?;
-    let balance = Balance::of(&Store::open(store)?)?;
-    let closed = Balance {
-        packets_seen: i64::try_from(written.packets)?,
-        exported: i64::try_from(written.packets)?,
-        ip_exported: i64::try_from(written.ip_bytes)?,
-        wire_bytes: i64::try_from(written.wire_bytes)?,
-        difference: 0,
-    };
-    if balance != closed {
-        return Err(format!("the books do not close: {balance:?}, written {closed:?}").into());
-    }
-    Ok(Run { cpu, missing: [0, 0], ledger: Some(balance.difference) })
+/// The same call of a program, by its path.
+fn with_program(command: &Command, path: &Path) -> Command {
+    let mut other = Command::new(path);
+    other.args(command.get_args());
+    other
 }
 
-fn nfpcapd(capture: &Path, folder: &Path, written: &Written) -> Result<Run, Box<dyn Error>> {
-    let mut command = Command::new("nfpcapd");
-    command.arg("-r").arg(capture).arg("-l").arg(folder).args(["-e", "60,30"]);
-    let (_, cpu) = run(&mut command)?;
-    // Sums over the records themselves; the head of a file would tell what its writer believes.
-    let (text, _) =
-        run(Command::new("nfdump").args(["-q", "-N", "-o", "fmt:%pkt %byt", "-R"]).arg(folder))?;
-    let mut sums = [0, 0];
-    for line in text.lines() {
-        for (sum, number) in sums.iter_mut().zip(line.split_whitespace()) {
-            *sum += number.parse::<u64>()?;
-        }
+/// A program: beside this one, on the path, or where daemons are.
+fn find(name: &str) -> Option<PathBuf> {
+    let own = std::env::current_exe().ok()?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    let beside = own.parent().map(Path::to_path_buf);
+    beside.into_iter().chain(folders).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// Octets of all files in a folder and below.
+pub fn octets_below(folder: &Path) -> std::io::Result<u64> {
+    let mut sum = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        sum += if metadata.is_dir() { octets_below(&entry.path())? } else { metadata.len() };
     }
-    let [packets, octets] = sums;
-    Ok(Run {
-        cpu,
-        missing: [difference(written.packets, packets), difference(written.ip_bytes, octets)],
-        ledger: None,
-    })
+    Ok(sum)
 }

@@ -20,22 +20,21 @@ pub struct Walked {
     pub wire_bytes: u64,
 }
 
-/// Lengths of the record at a position: captured, on the wire.
-fn lengths(bytes: &[u8], at: usize) -> Option<(usize, u64)> {
+/// The record at a position: what was captured, and its length on the wire.
+fn record(bytes: &[u8], at: usize) -> Option<(&[u8], u64)> {
     let header = bytes.get(at..at + RECORD_HEADER)?;
     let word = |at: usize| header.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);
     let captured = usize::try_from(word(8)?).ok()?;
-    bytes.get(at + RECORD_HEADER..at + RECORD_HEADER + captured)?;
-    Some((captured, u64::from(word(12)?)))
+    let from = at + RECORD_HEADER;
+    Some((bytes.get(from..from + captured)?, u64::from(word(12)?)))
 }
 
-/// Walks a capture to its end.
-pub fn walk(path: &Path) -> io::Result<Walked> {
+/// Shows every frame of a capture, and its length on the wire.
+pub fn each(path: &Path, mut visit: impl FnMut(&[u8], u64)) -> io::Result<()> {
     let mut file = File::open(path)?;
     let mut skipped = [0; FILE_HEADER];
     file.read_exact(&mut skipped)?;
     let mut buffer = vec![0; BUFFER];
-    let mut walked = Walked::default();
     let mut filled = 0;
     loop {
         let read = file.read(buffer.get_mut(filled..).unwrap_or_default())?;
@@ -44,15 +43,24 @@ pub fn walk(path: &Path) -> io::Result<Walked> {
         }
         filled += read;
         let (mut at, bytes) = (0, buffer.get(..filled).unwrap_or_default());
-        while let Some((captured, original)) = lengths(bytes, at) {
-            walked.packets += 1;
-            walked.wire_bytes += original;
-            at += RECORD_HEADER + captured;
+        while let Some((frame, original)) = record(bytes, at) {
+            visit(frame, original);
+            at += RECORD_HEADER + frame.len();
         }
         buffer.copy_within(at..filled, 0);
         filled -= at;
     }
-    if filled == 0 { Ok(walked) } else { Err(io::Error::other("the capture ends within a record")) }
+    if filled == 0 { Ok(()) } else { Err(io::Error::other("the capture ends within a record")) }
+}
+
+/// Walks a capture to its end.
+pub fn walk(path: &Path) -> io::Result<Walked> {
+    let mut walked = Walked::default();
+    each(path, |_, original| {
+        walked.packets += 1;
+        walked.wire_bytes += original;
+    })?;
+    Ok(walked)
 }
 
 #[cfg(test)]

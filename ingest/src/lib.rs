@@ -66,6 +66,11 @@ pub fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     if args.live.interface.is_some() { live::run(args) } else { pipeline::run(args) }
 }
 
+/// Reads captures as [`run`] does, makes and names the rows, and keeps none: what the writer costs is what this does not. The ledger is in the outcome.
+pub fn rehearse(args: &IngestArgs) -> Result<Outcome, IngestError> {
+    pipeline::rehearse(args)
+}
+
 /// Tells the operator how a run went, on standard error, and gives the exit status.
 #[expect(
     clippy::print_stderr,

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use schemas::store::layout::check_sensor;
 use schemas::store::{Input, Publisher, Store, StoreError};
 
-use crate::archive::{Archive, Files};
+use crate::archive::{Archive, Files, Nowhere};
 use crate::block::{Block, Time};
 use crate::config::IngestArgs;
 use crate::decode::Decoder;
@@ -62,13 +62,35 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     let outfit = Outfit { settings, filter, interface: None, backend, kernel_filters: false };
     let names = (outfit.resolutions(), privacy);
     let sink = Sink::new(Files::new(publisher), outfit.accounts(), names);
-    let (sink, read) = flow(&outfit, reader, sink)?;
-    let (publisher, written) = sink;
-    let entry = publisher.commit(inputs, args.again)?;
+    let ((files, written), read) = flow(&outfit, reader, sink)?;
+    let entry = files.seal()?.commit(inputs, args.again)?;
     Ok(Outcome {
         store: args.store.clone(),
         written,
         files: entry.files.len(),
+        damages: read.damages,
+        packets_read: read.packets,
+        notices: Vec::new(),
+        rows_lost: 0,
+    })
+}
+
+/// The same way but for its end: rows are made, named and counted, and then nobody takes them.
+pub(crate) fn rehearse(args: &IngestArgs) -> Result<Outcome, IngestError> {
+    let (paths, filter) = args.captures_and_filter()?;
+    let pool = Pool::new(BLOCKS_WAITING * 2);
+    let progress = progress(&paths, args.quiet);
+    let reader = Reader { paths: &paths, pool: &pool, decoder: args.packets.decoder(), progress };
+    let settings = args.settings();
+    let outfit =
+        Outfit { settings, filter, interface: None, backend: "file", kernel_filters: false };
+    let names = (outfit.resolutions(), Privacy::of(args)?);
+    let sink = Sink::new(Nowhere, outfit.accounts(), names);
+    let ((Nowhere, written), read) = flow(&outfit, reader, sink)?;
+    Ok(Outcome {
+        store: args.store.clone(),
+        written,
+        files: 0,
         damages: read.damages,
         packets_read: read.packets,
         notices: Vec::new(),
@@ -131,11 +153,11 @@ enum Message {
 }
 
 /// Runs the threads: reader here, a thread for each lane, one for the writer.
-fn flow(
+fn flow<A: Archive + Send>(
     outfit: &Outfit,
     reader: Reader<'_>,
-    sink: Sink<Files>,
-) -> Result<((Publisher, Written), Read), IngestError> {
+    sink: Sink<A>,
+) -> Result<((A, Written), Read), IngestError> {
     let seed = identity::table_seed();
     let nothing = nothing_seen(reader.paths);
     thread::scope(|scope| {
@@ -157,9 +179,9 @@ fn flow(
         let lanes = if lanes_done { Ok(()) } else { Err(IngestError::Stage("flow table")) };
         match written.map_err(IngestError::from).and(lanes).and(read.map_err(IngestError::from)) {
             Ok(read) => match sink.close(&nothing) {
-                (files, Ok(written)) => Ok(((files.seal()?, written), read)),
-                (files, Err(error)) => {
-                    files.abandon();
+                (archive, Ok(written)) => Ok(((archive, written), read)),
+                (archive, Err(error)) => {
+                    archive.abandon();
                     Err(error.into())
                 }
             },

@@ -2,145 +2,67 @@
 //!
 //! Payloads are zeros, so their share of a checksum is 0 and a frame costs no more than its header.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
-use crate::source::synthetic::pcap::PcapWriter;
+use crate::source::synthetic::envelope::{Ends, Head, Payload, Stream, Transport, Written, halves};
 use crate::source::synthetic::rng::Rng;
 use crate::source::synthetic::truth::DAY_START_NS;
 use crate::source::synthetic::wire::length16;
 
-/// What was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Written {
-    /// Frames, each one IP packet.
-    pub packets: u64,
-    /// IP-layer octets.
-    pub ip_bytes: u64,
-    /// Frame octets as on the wire.
-    pub wire_bytes: u64,
-    /// Different flows.
-    pub flows: u64,
-}
-
 /// A packet's header fields, as a flow and a size make them.
 #[derive(Debug, Clone, Copy)]
-struct Head {
+pub(crate) struct Packet {
     /// Number of the flow: addresses and ports follow from it.
-    flow: u32,
-    up: bool,
+    pub(crate) flow: u32,
+    pub(crate) up: bool,
     /// Octets of the whole IP packet, 40 to 1,500.
-    ip_bytes: u16,
-    flags: u16,
-    seq: u32,
-    ident: u16,
+    pub(crate) ip_bytes: u16,
+    pub(crate) flags: u8,
+    pub(crate) seq: u32,
+    pub(crate) ident: u16,
 }
 
-/// Ones' complement sum of words.
-fn sum(words: &[u16]) -> u32 {
-    words.iter().map(|word| u32::from(*word)).sum()
-}
-
-fn checksum(sum: u32) -> u16 {
-    let folded = (sum & 0xffff) + (sum >> 16);
-    let folded = (folded & 0xffff) + (folded >> 16);
-    !u16::try_from(folded).unwrap_or(u16::MAX)
-}
-
-fn halves(value: u32) -> [u16; 2] {
-    let [a, b, c, d] = value.to_be_bytes();
-    [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])]
-}
-
-impl Head {
+impl Packet {
     /// One flow in eight is UDP.
     fn udp(self) -> bool {
         self.flow % 8 == 7
     }
 
-    /// Writes Ethernet, IP and transport header over `frame`.
-    fn write(self, frame: &mut Vec<u8>) {
-        frame.clear();
-        let proto = if self.udp() { 17 } else { 6 };
+    pub(crate) fn ends(self) -> Ends {
         // 10.x.y.z calls 198.18.0.0/15, the addresses of RFC 2544.
-        let client = halves(0x0a00_0000 | (self.flow & 0x00ff_ffff));
-        let server = halves(0xc612_0000 | (self.flow.wrapping_mul(2_654_435_761) >> 15));
-        let (client_port, server_port) =
-            (32_768 | length16((self.flow >> 3) as usize & 0x7fff), 443);
-        let (src, dst, src_port, dst_port) = if self.up {
-            (client, server, client_port, server_port)
-        } else {
-            (server, client, server_port, client_port)
-        };
-        let mut ip = [
-            0x4500,
-            self.ip_bytes,
-            self.ident,
-            0x4000,
-            0x4000 | proto,
-            0,
-            src[0],
-            src[1],
-            dst[0],
-            dst[1],
-        ];
-        ip[5] = checksum(sum(&ip));
-        let length = self.ip_bytes - 20;
-        let pseudo = sum(&ip[6..]) + u32::from(proto) + u32::from(length);
-        frame.extend_from_slice(&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0]);
-        extend(frame, &ip);
-        if self.udp() {
-            let mut udp = [src_port, dst_port, length, 0];
-            // A sum of 0 is sent as all ones (RFC 768).
-            udp[3] = match checksum(sum(&udp) + pseudo) {
-                0 => 0xffff,
-                sum => sum,
-            };
-            extend(frame, &udp);
-        } else {
-            let [seq, low] = halves(self.seq);
-            let ack = u16::from(self.flags & 0x10 != 0);
-            let mut tcp = [src_port, dst_port, seq, low, 0, ack, 0x5000 | self.flags, 0xfa00, 0, 0];
-            tcp[8] = checksum(sum(&tcp) + pseudo);
-            extend(frame, &tcp);
+        let client = 0x0a00_0000 | (self.flow & 0x00ff_ffff);
+        let server = 0xc612_0000 | (self.flow.wrapping_mul(2_654_435_761) >> 15);
+        let port = 32_768 | length16((self.flow >> 3) as usize & 0x7fff);
+        Ends {
+            addresses: [client.into(), server.into()],
+            ports: [port, 443],
+            is_v6: false,
+            vlan: None,
         }
     }
-}
 
-fn extend(frame: &mut Vec<u8>, words: &[u16]) {
-    for word in words {
-        frame.extend_from_slice(&word.to_be_bytes());
-    }
-}
-
-/// A pcap file of rendered heads.
-struct Stream<W: Write> {
-    pcap: PcapWriter<BufWriter<W>>,
-    frame: Vec<u8>,
-    snaplen: usize,
-    written: Written,
-}
-
-impl<W: Write> Stream<W> {
-    fn new(out: W, snaplen: u32) -> io::Result<Self> {
-        let pcap = PcapWriter::new(BufWriter::with_capacity(1 << 20, out), snaplen)?;
-        let snaplen = usize::try_from(snaplen).unwrap_or(usize::MAX);
-        Ok(Self { pcap, frame: Vec::with_capacity(2_048), snaplen, written: Written::default() })
+    /// Header and payload, of zeros.
+    fn parts(self) -> (Head, Payload<'static>) {
+        let transport = if self.udp() {
+            Transport::Udp
+        } else {
+            let ack = u32::from(self.flags & 0x10 != 0);
+            Transport::Tcp { seq: self.seq, ack, flags: self.flags, clock: None }
+        };
+        let head = Head { up: self.up, ident: self.ident, transport };
+        (head, Payload::zeros(self.ip_bytes - if self.udp() { 28 } else { 40 }))
     }
 
-    fn write(&mut self, ts_ns: i64, head: Head) -> io::Result<()> {
-        head.write(&mut self.frame);
-        let original = (14 + usize::from(head.ip_bytes)).max(60);
-        self.frame.resize(original.min(self.snaplen), 0);
-        let original = u32::from(length16(original));
-        self.written.packets += 1;
-        self.written.ip_bytes += u64::from(head.ip_bytes);
-        self.written.wire_bytes += u64::from(original);
-        self.pcap.write(ts_ns, &self.frame, original)
+    /// Writes it over `frame`, as [`Ends::write`] does.
+    pub(crate) fn write(self, frame: &mut Vec<u8>) -> [u16; 2] {
+        let (head, payload) = self.parts();
+        self.ends().write(frame, &head, payload)
     }
 
-    fn finish(self) -> io::Result<Written> {
-        self.pcap.finish()?;
-        Ok(self.written)
+    /// Writes it into a capture.
+    pub(crate) fn say(self, ts_ns: i64, stream: &mut Stream<impl Write>) -> io::Result<()> {
+        let (head, payload) = self.parts();
+        stream.say(ts_ns, &self.ends(), &head, payload)
     }
 }
 
@@ -185,7 +107,7 @@ impl Bulk {
             let rank = (skew * u64::from(self.alive)) >> 32;
             let oldest = index * flows / self.packets.max(1);
             let flow = u32::try_from((oldest + rank) % flows).unwrap_or(0);
-            stream.write(ts_ns, progress.head(flow, random >> 32))?;
+            progress.packet(flow, random >> 32).say(ts_ns, &mut stream)?;
             ts_ns += self.interval_ns;
         }
         stream.written.flows = progress.begun;
@@ -202,7 +124,7 @@ struct Progress {
 
 impl Progress {
     /// The next packet of `flow`; the first one of a TCP flow is its SYN.
-    fn head(&mut self, flow: u32, random: u64) -> Head {
+    fn packet(&mut self, flow: u32, random: u64) -> Packet {
         let mut unknown = [0, 0];
         let index = usize::try_from(flow).unwrap_or(0);
         let state = self.flows.get_mut(index).unwrap_or(&mut unknown);
@@ -228,7 +150,7 @@ impl Progress {
         // A number of 0 would look like a flow that has not begun.
         *sender = seq.wrapping_add(u32::from(size - 40) + u32::from(first)).max(1);
         let [_, ident] = halves(u32::try_from(random >> 16 & 0xffff).unwrap_or(0));
-        Head { flow, up, ip_bytes: size, flags, seq, ident }
+        Packet { flow, up, ip_bytes: size, flags, seq, ident }
     }
 }
 
@@ -260,8 +182,8 @@ impl LongFlow {
         for index in 0..self.packets {
             let past_ns = self.duration_ns * i64::from(index) / i64::from(self.packets.max(1));
             let [_, ident] = halves(index);
-            let head = Head { flow: 8, up: true, ip_bytes: 1_500, flags: 0x10, seq, ident };
-            stream.write(DAY_START_NS + past_ns, head)?;
+            let packet = Packet { flow: 8, up: true, ip_bytes: 1_500, flags: 0x10, seq, ident };
+            packet.say(DAY_START_NS + past_ns, &mut stream)?;
             seq = seq.wrapping_add(1_460);
         }
         stream.finish()
