@@ -157,7 +157,7 @@ fn count(table: &mut FlowTable, packets: &[Observation]) {
         table.expect(arrival.hash);
     }
     if packets.len() > 1 {
-        for (arrival, packet) in arrivals.iter_mut().zip(packets) {
+        for arrival in arrivals.iter_mut().take(packets.len()) {
             arrival.place = table.approach(arrival.hash);
         }
     }
