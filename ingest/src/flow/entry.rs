@@ -9,7 +9,7 @@ use crate::flow::meter::{Marks, Meter, closed_ms};
 use crate::flow::names::octets_of;
 use crate::flow::profile::Profile;
 use crate::flow::room::allocated;
-use crate::flow::{Acknowledged, End, FlowKey, Heard, Initiator, NameRoom, Names, State};
+use crate::flow::{Acknowledged, End, FlowKey, Heard, Initiator, NameRoom, Names, Reason, State};
 use crate::hint::Hint;
 use crate::observation::{Observation, Sequence, tcp};
 
@@ -372,6 +372,12 @@ impl Entry<'_> {
             rare.next_part();
         }
     }
+}
+
+/// Who receives a flow that is cut; called only for flows with packets.
+pub trait Export {
+    /// Makes a record of what the entry counted since the last one.
+    fn export(&mut self, entry: &mut Entry<'_>, reason: Reason);
 }
 
 /// Packets of a flow since its last record.

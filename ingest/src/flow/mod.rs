@@ -2,6 +2,8 @@
 
 mod details;
 mod entry;
+mod eviction;
+mod expiry;
 mod fragment;
 mod gap;
 mod heard;
@@ -17,7 +19,7 @@ mod state;
 mod table;
 mod wheel;
 
-pub use entry::{Entry, Flow, Side};
+pub use entry::{Entry, Export, Flow, Side};
 pub use fragment::{Datagram, FragmentTable, Held, Matched};
 pub use gap::Acknowledged;
 pub use heard::{Heard, Place};
@@ -26,5 +28,5 @@ pub use limits::{Limits, Reason};
 pub use names::Names;
 pub use room::NameRoom;
 pub use state::{End, Evidence, Initiator, State};
-pub use table::{Arrival, Export, FlowTable, Observed, Open};
+pub use table::{Arrival, FlowTable, Observed, Open};
 pub use wheel::TICK_NS;

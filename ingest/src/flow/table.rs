@@ -3,17 +3,14 @@
 //! Every cut of a flow is decided by the clock of the packets alone, and by the earliest deadline first, so that it makes no difference when the sweep runs.
 //! A table that is full, or nearly, gives up flows of which only one end has spoken before any other: random senders cost other random senders their place.
 
-mod eviction;
-mod expiry;
-
 use crate::decode::Detail;
 use crate::flow::details::Details;
-use crate::flow::entry::{self, Entry};
+use crate::flow::entry::{self, Entry, Export};
+use crate::flow::expiry::{AT_END, cut, deadline, file_end, open_deadline};
 use crate::flow::index::Index;
 use crate::flow::meter::{Marks, Meter};
 use crate::flow::profile::Profile;
 use crate::flow::queue::{Links, Queue};
-use crate::flow::table::expiry::{cut, file_end, open_deadline};
 use crate::flow::wheel::Wheel;
 use crate::flow::{Acknowledged, End, FlowKey, Limits, NameRoom, Reason};
 use crate::observation::{Observation, Sequence, tcp};
@@ -45,12 +42,6 @@ pub struct Arrival {
     pub tunnel_octets: u32,
 }
 
-/// Who receives a flow that is cut; called only for flows with packets.
-pub trait Export {
-    /// Makes a record of what the entry counted since the last one.
-    fn export(&mut self, entry: &mut Entry<'_>, reason: Reason);
-}
-
 /// What became of a packet.
 #[derive(Debug)]
 pub struct Observed<'a> {
@@ -68,19 +59,19 @@ pub struct Observed<'a> {
 #[derive(Debug)]
 pub struct FlowTable {
     index: Index,
-    meters: Vec<Meter>,
-    profiles: Vec<Profile>,
-    details: Details,
+    pub(super) meters: Vec<Meter>,
+    pub(super) profiles: Vec<Profile>,
+    pub(super) details: Details,
     /// Places that were left.
     free: Vec<u32>,
-    wheel: Wheel,
-    links: Links,
+    pub(super) wheel: Wheel,
+    pub(super) links: Links,
     /// Flows of which one end has spoken, oldest first; one that is answered leaves when it is met.
-    one_sided: Queue,
+    pub(super) one_sided: Queue,
     room: NameRoom,
-    limits: Limits,
+    pub(super) limits: Limits,
     seed: u64,
-    evictions: u64,
+    pub(super) evictions: u64,
 }
 
 impl FlowTable {
@@ -138,7 +129,7 @@ impl FlowTable {
     }
 
     /// The meter of a flow, if there is one.
-    fn meter(&self, place: u32) -> Option<&Meter> {
+    pub(super) fn meter(&self, place: u32) -> Option<&Meter> {
         self.meters.get(place as usize).filter(|meter| meter.marks.has(Marks::OCCUPIED))
     }
 
@@ -244,7 +235,7 @@ impl FlowTable {
         }
     }
 
-    fn remove(&mut self, place: u32) {
+    pub(super) fn remove(&mut self, place: u32) {
         let at = place as usize;
         let (Some(meter), Some(profile)) = (self.meters.get_mut(at), self.profiles.get_mut(at))
         else {
@@ -260,6 +251,41 @@ impl FlowTable {
         profile.rare = None;
         self.links.leave(&mut self.one_sided, place);
         self.free.push(place);
+    }
+
+    /// Files a place anew that has come up, if there is a flow; gives the clock at its last packet.
+    pub(super) fn refile(&mut self, filed: u32, clock: i64) -> Option<i64> {
+        let place = filed & !AT_END;
+        let meter = self.meters.get_mut(place as usize)?;
+        let mark = if filed == place { Marks::FILED } else { Marks::FILED_END };
+        meter.marks.clear(mark);
+        if !meter.marks.has(Marks::OCCUPIED) {
+            return None;
+        }
+        let mut entry = view(&mut self.meters, &mut self.profiles, &self.details, place);
+        let (last_clock, deadline) = (entry.meter.last_clock, deadline(&entry, self.limits).1);
+        if mark == Marks::FILED_END {
+            file_end(&mut entry, place, self.limits, &mut self.wheel);
+        } else {
+            self.file(place, deadline, clock);
+        }
+        Some(last_clock)
+    }
+
+    /// Cuts every flow that is due; in a table that is nearly full, one-sided flows sooner.
+    pub fn sweep(&mut self, clock: i64, out: &mut impl Export) {
+        let limits = self.limits;
+        while let Some(filed) = self.wheel.due(clock) {
+            let place = filed & !AT_END;
+            if self.meter(place).is_some() {
+                let mut entry = view(&mut self.meters, &mut self.profiles, &self.details, place);
+                if cut(&mut entry, limits, clock, out) {
+                    self.remove(place);
+                }
+            }
+            self.refile(filed, clock);
+        }
+        self.relieve(clock, out);
     }
 
     /// Exports everything that is left.
@@ -322,7 +348,7 @@ impl FlowTable {
     reason = "the index names only places that were made: see `insert` and `remove`"
 )]
 #[inline]
-fn view<'a>(
+pub(super) fn view<'a>(
     meters: &'a mut [Meter],
     profiles: &'a mut [Profile],
     details: &'a Details,

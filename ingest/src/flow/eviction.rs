@@ -1,9 +1,9 @@
 //! Who has to go when a table is full, or nearly: flows of which only one end has spoken, the oldest first; and only if there is none, a silent one.
 
-use crate::flow::Reason;
+use crate::flow::expiry::AT_END;
 use crate::flow::meter::Meter;
-use crate::flow::table::expiry::AT_END;
-use crate::flow::table::{Export, FlowTable, view};
+use crate::flow::table::view;
+use crate::flow::{Export, FlowTable, Reason};
 
 /// Established flows compared when one must go.
 const SAMPLE: usize = 16;
@@ -26,7 +26,7 @@ impl FlowTable {
     }
 
     /// Makes room for one flow: the oldest one-sided one that is not busy goes, and only if there is none, another.
-    pub(in crate::flow::table) fn make_room(&mut self, clock: i64, out: &mut impl Export) {
+    pub(super) fn make_room(&mut self, clock: i64, out: &mut impl Export) {
         let mut spared = 0;
         while let Some(place) = self.oldest_one_sided() {
             if spared < SPARED && self.spare(place, clock) {
@@ -85,7 +85,7 @@ impl FlowTable {
     }
 
     /// In a table that is nearly full one-sided flows go sooner.
-    pub(in crate::flow::table) fn relieve(&mut self, clock: i64, out: &mut impl Export) {
+    pub(super) fn relieve(&mut self, clock: i64, out: &mut impl Export) {
         let mut spared = 0;
         while self.len() > self.limits.pressure()
             && spared < SPARED_SWEEP
