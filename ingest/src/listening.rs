@@ -373,6 +373,15 @@ mod tests {
     }
 
     #[test]
+    fn a_name_with_a_nul_is_told_as_most_programs_read_it_and_as_it_was_sent() {
+        let mut line = Line::new();
+        line.client(0, b"GET / HTTP/1.1\r\nHost: A.test\0.b.test\r\n\r\n");
+        let names = line.names();
+        assert_eq!(names.server_name.as_deref(), Some("a.test"));
+        assert_eq!(names.further, [r"a.test\000.b.test".into()]);
+    }
+
+    #[test]
     fn what_was_held_is_let_go_when_it_is_read() {
         let mut line = Line::new();
         let hello = hello("a.test");

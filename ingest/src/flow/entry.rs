@@ -6,6 +6,7 @@ use crate::decode::{Detail, protocol};
 use crate::flow::room::allocated;
 use crate::flow::{Acknowledged, End, FlowKey, Gaps, Heard, Initiator, NameRoom, State};
 use crate::hint::{ClientHello, Hint, Ja4};
+use crate::names::text::before_nul;
 use crate::observation::{Observation, Sequence, tcp};
 
 /// Names kept besides the first.
@@ -52,6 +53,12 @@ pub struct Names {
 impl Names {
     fn name(&mut self, name: Option<Arc<str>>, source: &'static str) {
         let Some(name) = name else { return };
+        // What most programs take for the name, and then all that was sent.
+        if source != CERTIFICATE
+            && let Some(beginning) = before_nul(&name)
+        {
+            self.name(Some(beginning.into()), source);
+        }
         if self.source == Some(CERTIFICATE) && source != CERTIFICATE {
             let outranked = self.server_name.replace(Arc::clone(&name));
             self.source = Some(source);
@@ -342,5 +349,7 @@ fn octets_of(hint: &Hint) -> usize {
         if let Hint::Certificate(certificate) = hint { &certificate.names } else { &[] };
     let texts = texts.into_iter().flatten().chain(names);
     let list = allocated(FURTHER_NAMES_MAX * size_of::<Arc<str>>());
-    texts.map(|text| text_octets(Some(text))).sum::<usize>() + list
+    // A text with a NUL in it may be kept twice: up to there, and all of it.
+    let copies = |text: &Arc<str>| 1 + usize::from(before_nul(text).is_some());
+    texts.map(|text| copies(text) * text_octets(Some(text))).sum::<usize>() + list
 }

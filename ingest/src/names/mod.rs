@@ -12,7 +12,7 @@ pub(crate) mod ja4;
 pub(crate) mod pieces;
 pub mod quic;
 mod read;
-mod text;
+pub(crate) mod text;
 mod tls;
 
 pub(crate) use pieces::Pieces;
