@@ -8,7 +8,7 @@ use crate::decode::net::Net;
 const COMPARED: usize = 32;
 const V6_OCTETS: usize = 40;
 
-/// A packet by what no router touches, and apart from it by what each of them does.
+/// A packet by what no router touches, and apart from it by what each of them does. Made with a secret, so that nobody can make two packets alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Print {
     /// Hash of addresses, identification, lengths and what the packet carries; TTL, DSCP, ECN and check sum of the IP header left out.
@@ -20,7 +20,8 @@ pub struct Print {
 }
 
 impl Print {
-    pub(crate) fn of(bytes: &[u8], link: &Link, net: &Net) -> Self {
+    pub(crate) fn of(bytes: &[u8], link: &Link, net: &Net, secret: u64) -> Self {
+        let key = OTHER_SEED ^ secret;
         let at = link.ip_at;
         // Length, identification and fragment of IPv4; flow label, length and next header of IPv6.
         let (fixed, hops, is_numbered) = if net.version == 4 {
@@ -30,9 +31,9 @@ impl Print {
             let [t, f0, f1, l0, l1, next, hops] = array(bytes, at + 1).unwrap_or_default();
             ([t & 0x0f, f0, f1, l0, l1, next, 0, 6], hops, net.fragment.is_some())
         };
-        let mut packet = fold(u64::from_ne_bytes(fixed) ^ SEED, OTHER_SEED);
+        let mut packet = fold(u64::from_ne_bytes(fixed) ^ SEED, key);
         for octets in [net.from, net.to] {
-            packet = mix(packet, octets);
+            packet = mix(packet, octets, key);
         }
         let from = if net.version == 4 { net.payload_at } else { at + V6_OCTETS };
         let to = net.end().min(from + COMPARED).min(bytes.len());
@@ -41,7 +42,7 @@ impl Print {
             for (slot, octet) in octets.iter_mut().zip(chunk) {
                 *slot = *octet;
             }
-            packet = mix(packet, octets);
+            packet = mix(packet, octets, key);
         }
         let mut way = [0; 16];
         let macs = [link.source_mac.unwrap_or_default(), link.target_mac.unwrap_or_default()];
@@ -49,7 +50,7 @@ impl Print {
         for (slot, octet) in way.iter_mut().zip(macs.into_iter().flatten().chain([v0, v1, hops])) {
             *slot = octet;
         }
-        let [high, low, ..] = mix(SEED, way).to_be_bytes();
+        let [high, low, ..] = mix(SEED, way, key).to_be_bytes();
         let path = u16::from_be_bytes([high, low]);
         Self { packet, path, is_numbered }
     }
@@ -59,11 +60,11 @@ impl Print {
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const OTHER_SEED: u64 = 0xd6e8_feb8_6659_fd93;
 
-fn mix(hash: u64, octets: [u8; 16]) -> u64 {
+fn mix(hash: u64, octets: [u8; 16], key: u64) -> u64 {
     let value = u128::from_ne_bytes(octets);
     #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
     let (low, high) = (value as u64, (value >> 64) as u64);
-    fold(hash ^ low, high ^ OTHER_SEED)
+    fold(hash ^ low, high ^ key)
 }
 
 /// Multiply and fold, as in wyhash (W. Yi, 2019).

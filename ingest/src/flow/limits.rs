@@ -9,6 +9,9 @@ use crate::flow::wheel::{TICK_NS, Wheel};
 /// Flows for which address space is taken at once, so that a usual table never moves.
 const RESERVED: usize = 1 << 20;
 
+/// Octets of memory for handshakes under way.
+pub(crate) const HANDSHAKES_OCTETS: usize = 16 << 20;
+
 /// When flows are cut, and how many there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -31,13 +34,18 @@ impl Limits {
         self.flows_max - self.flows_max / 8
     }
 
+    /// Octets that a lane takes at most for its flows: the table, and the handshakes that are put together.
+    pub fn memory_bytes(&self) -> usize {
+        self.table_bytes().saturating_add(HANDSHAKES_OCTETS)
+    }
+
     /// Octets that a table takes at most, for `F` flows:
     ///
     /// `F × (entry + free list 4 + wheel 16 + one-sided queue 8 + tunnel + names 256) + index + buckets`
     ///
     /// The index has `F × 8/7` slots of 5 octets, rounded up to a power of two. A bucket is held for each tick of the longest time-out. Beyond 2²⁰ flows
     /// the arrays double as they grow, and old and new are there at once while one is moved: then the part of the arrays counts thrice.
-    pub fn memory_bytes(&self) -> usize {
+    pub fn table_bytes(&self) -> usize {
         let flows = self.flows_max;
         let entry = size_of::<Option<Entry>>();
         let lists = size_of::<u32>() + Wheel::OCTETS + Links::OCTETS;

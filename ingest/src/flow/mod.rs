@@ -17,6 +17,7 @@ pub use fragment::{Datagram, FragmentTable, Held, Matched};
 pub use gap::{Acknowledged, Gaps};
 pub use heard::{Heard, Place};
 pub use key::{Endpoint, Ends, FlowKey, host_pair_hash};
+pub(crate) use limits::HANDSHAKES_OCTETS;
 pub use limits::{Limits, Reason};
 pub use room::NameRoom;
 pub use state::{End, Evidence, Initiator, State};
