@@ -108,6 +108,10 @@ impl Names {
                 hello.ja4 = hello.ja4.map(|ja4| ja4.over(b'q'));
                 self.greet(hello, "quic", "quic_sni");
             }
+            Hint::Dtls(mut hello) => {
+                hello.ja4 = hello.ja4.map(|ja4| ja4.over(b'd'));
+                self.greet(hello, "dtls", "dtls_sni");
+            }
             Hint::Certificate(certificate) => {
                 self.service.get_or_insert("tls");
                 for name in certificate.names {
@@ -276,7 +280,8 @@ impl Entry {
     pub fn wants_names(&mut self, of: End) -> bool {
         // Requests follow one another on one connection; hellos do not.
         let service = self.names.as_ref().and_then(|names| names.service);
-        service != Some("quic") && self.heard.wants(of, service == Some("http"))
+        !matches!(service, Some("quic" | "dtls"))
+            && self.heard.wants(of, matches!(service, Some("http" | "dns")))
     }
 
     /// What the client's software calls itself, if it did.
@@ -336,7 +341,7 @@ fn text_octets(text: Option<&Arc<str>>) -> usize {
 /// Octets that a hint may add to the names of a flow: its texts, and the list of further names.
 fn octets_of(hint: &Hint) -> usize {
     let texts: [Option<&Arc<str>>; 3] = match hint {
-        Hint::Tls(hello) | Hint::Quic(hello) => {
+        Hint::Tls(hello) | Hint::Quic(hello) | Hint::Dtls(hello) => {
             [hello.server_name.as_ref(), hello.alpn.as_ref(), None]
         }
         Hint::Http(request) => {

@@ -6,6 +6,7 @@ pub(crate) mod certificate;
 mod cursor;
 pub mod dhcp;
 pub mod dns;
+pub mod dtls;
 mod greeting;
 mod http;
 pub(crate) mod ja4;

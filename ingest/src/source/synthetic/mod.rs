@@ -9,6 +9,7 @@ mod day;
 mod dhcp;
 mod dns;
 mod draft;
+pub(crate) mod dtls;
 mod frame;
 mod hellos;
 mod http;
@@ -28,6 +29,7 @@ mod truth;
 pub(crate) mod wire;
 
 pub use bulk::{Bulk, LongFlow, Written};
+pub use dtls::DtlsVersion;
 pub use place::Expected;
 pub use plan::{Plan, PlannedFrame};
 pub use quic::QuicVersion;
