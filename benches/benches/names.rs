@@ -120,7 +120,9 @@ fn share(c: &mut Criterion) {
             b.iter_batched(
                 lane,
                 |mut lane| {
-                    blocks.iter().for_each(|block| assert!(lane.take(block)));
+                    for block in &blocks {
+                        assert!(lane.take(block));
+                    }
                     lane.finish(blocks.len() as u64, None);
                 },
                 criterion::BatchSize::PerIteration,

@@ -3,11 +3,7 @@
 //! Each group says which decision it informs. Figures are for one thread; look at how they stand to each other, for machines differ.
 //! `cargo bench -p benches --no-default-features` takes less than a minute and does not build the SQL engine.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a benchmark that cannot be set up should stop at once"
-)]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot be set up should stop at once")]
 
 use std::hint::black_box;
 use std::net::Ipv4Addr;
