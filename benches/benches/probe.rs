@@ -3,11 +3,7 @@
 //! Each group says which decision it informs. Figures are for one thread; look at how they stand to each other, for machines differ.
 //! `cargo bench -p benches --no-default-features` takes less than a minute and does not build the SQL engine.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a benchmark that cannot be set up should stop at once"
-)]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot be set up should stop at once")]
 
 use std::hint::black_box;
 use std::net::Ipv4Addr;
@@ -17,11 +13,9 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use ingest::block::Block;
 use ingest::decode::Decoder;
 use ingest::flow::{Arrival, Endpoint, Ends, Entry, Export, FlowKey, FlowTable, Limits, Reason};
-use ingest::frame::{Frame, LinkType};
-use ingest::names;
-use ingest::names::quic::{Conversation, Outcome};
+use ingest::frame::Frame;
 use ingest::observation::Observation;
-use ingest::source::synthetic::{Bulk, Plan, QuicVersion, Version};
+use ingest::source::synthetic::Bulk;
 use ingest::source::{FileSource, Pool, Tagger};
 
 const SEED: u64 = 7;
@@ -192,86 +186,11 @@ fn flooding(c: &mut Criterion) {
     group.finish();
 }
 
-/// Payloads of a plan that a reader takes to be of its kind.
-fn payloads(plan: &Plan, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
-    let mut payloads = Vec::new();
-    for planned in plan.frames() {
-        let frame = Frame {
-            bytes: &planned.bytes,
-            original: planned.original_length,
-            ts_ns: planned.ts_ns,
-            link: LinkType::Ethernet,
-        };
-        let Ok(decoded) = Decoder::default().decode(&frame) else { continue };
-        let payload = &frame.bytes[usize::from(decoded.observation.payload_at)..];
-        if decoded.observation.payload_at != 0 && is_wanted(payload) {
-            payloads.push(payload.to_vec());
-        }
-    }
-    assert!(payloads.len() >= 100, "{}", payloads.len());
-    payloads
-}
-
-/// Nanoseconds for each name read. Decides which packets may be offered to the readers of names: a hello comes once a connection and can afford
-/// what a packet cannot.
-fn reading_names(c: &mut Criterion) {
-    let mut group = c.benchmark_group("names");
-    let hellos = payloads(&Plan::hellos(SEED, Version::Tls13, 500), |payload| {
-        names::of_tcp(payload).is_some()
-    });
-    group.throughput(Throughput::Elements(hellos.len() as u64));
-    group.bench_function("hello", |b| {
-        b.iter(|| hellos.iter().filter(|hello| names::of_tcp(black_box(hello)).is_some()).count());
-    });
-    let nameless: Vec<Vec<u8>> = (0_u16..1_024)
-        .map(|number| {
-            (0..1_460).map(|at| (number ^ at).wrapping_mul(40_503).to_be_bytes()[0]).collect()
-        })
-        .filter(|payload: &Vec<u8>| names::of_tcp(payload).is_none())
-        .collect();
-    group.throughput(Throughput::Elements(nameless.len() as u64));
-    group.bench_function("none", |b| {
-        b.iter(|| {
-            nameless.iter().filter(|bytes| names::of_tcp(black_box(bytes)).is_some()).count()
-        });
-    });
-    // Each in a conversation of its own: keys made, opened, and read where the hello is whole.
-    let initials = payloads(&Plan::quic(SEED, QuicVersion::V1, 500, false), names::quic::begins);
-    group.throughput(Throughput::Elements(initials.len() as u64));
-    group.bench_function("quic", |b| {
-        b.iter(|| {
-            let outcomes =
-                initials.iter().map(|initial| Conversation::default().take(black_box(initial)));
-            outcomes.filter(|outcome| matches!(outcome, Outcome::Hello(_))).count()
-        });
-    });
-    let nameless = payloads(&Plan::quic(SEED, QuicVersion::V1, 500, false), |payload| {
-        !names::quic::looks_like(payload)
-    });
-    group.throughput(Throughput::Elements(nameless.len() as u64));
-    group.bench_function("not quic", |b| {
-        b.iter(|| {
-            nameless.iter().filter(|datagram| names::quic::looks_like(black_box(datagram))).count()
-        });
-    });
-    let messages = payloads(&Plan::national_day(SEED), |payload| {
-        names::dns::message(payload).is_some_and(|message| message.query.contains('.'))
-    });
-    group.throughput(Throughput::Elements(messages.len() as u64));
-    group.bench_function("dns", |b| {
-        b.iter(|| {
-            let read = messages.iter().filter_map(|bytes| names::dns::message(black_box(bytes)));
-            read.count()
-        });
-    });
-    group.finish();
-}
-
 fn settings() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(3))
 }
 
-criterion_group! { name = probe; config = settings(); targets = decoding, looking_up, flooding, reading_names }
+criterion_group! { name = probe; config = settings(); targets = decoding, looking_up, flooding }
 criterion_main!(probe);

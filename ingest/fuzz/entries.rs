@@ -14,7 +14,8 @@ use ingest::flow::Limits;
 use ingest::frame::{Frame, LinkType};
 use ingest::hint::{DnsData, Hint};
 use ingest::lane::{Lane, LaneSettings};
-use ingest::names::{dhcp, dns, of_tcp};
+use ingest::names::quic::{Conversation, Outcome};
+use ingest::names::{dhcp, dns, dtls, of_tcp};
 use ingest::record::RowStyle;
 use ingest::source::{FileSource, Pool, Tagger};
 
@@ -52,7 +53,7 @@ pub(crate) fn names(payload: &[u8]) {
         assert!(text.bytes().all(|octet| (b' '..=b'~').contains(&octet)), "{text:?}");
     };
     match of_tcp(payload) {
-        Some(Hint::Tls(hello) | Hint::Quic(hello)) => {
+        Some(Hint::Tls(hello) | Hint::Quic(hello) | Hint::Dtls(hello)) => {
             hello.server_name.iter().chain(&hello.alpn).for_each(|text| check(text));
         }
         Some(Hint::Certificate(certificate)) => {
@@ -64,6 +65,13 @@ pub(crate) fn names(payload: &[u8]) {
         }
         Some(Hint::Spoken(spoken)) => spoken.name.iter().for_each(|text| check(text)),
         None => {}
+    }
+    for outcome in
+        [dtls::Conversation::default().take(payload), Conversation::default().take(payload)]
+    {
+        if let Outcome::Hello(hello) = outcome {
+            hello.server_name.iter().chain(&hello.alpn).for_each(|text| check(text));
+        }
     }
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
     for lease in [dhcp::v4(payload), dhcp::v6(payload, client)].into_iter().flatten() {

@@ -9,21 +9,28 @@ use crate::decode::Print;
 
 /// Between a packet and its copy at most: a switch takes µs, a loaded analyser port a few ms.
 const WINDOW_NS: u64 = 10_000_000;
-/// Packets remembered, each in the one place its hash gives it; a copy whose first was overwritten is missed.
-const SLOTS: usize = 8_192;
+/// Places for packets, each a cache line; a packet's hash, which nobody outside can foresee, gives it one.
+const PLACES: usize = 8_192;
+/// Packets that a place remembers.
+const WAYS: usize = 4;
 /// A packet's hash but for its last bits, where its path is kept.
 const PACKET: u64 = !0xffff;
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Slot {
     packet_and_path: u64,
     ts_ns: i64,
 }
 
-/// The packets of the last moments.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+struct Place([Slot; WAYS]);
+
+/// The packets of the last moments. As long as none is forgotten within the window, what is a copy depends on nothing but the packets.
 #[derive(Debug)]
 pub(crate) struct Duplicates {
-    slots: Box<[Slot]>,
+    places: Box<[Place]>,
+    forgotten: u64,
     /// Whether copies are left out.
     pub(crate) are_dropped: bool,
 }
@@ -31,21 +38,35 @@ pub(crate) struct Duplicates {
 impl Duplicates {
     /// Nothing seen.
     pub(crate) fn new(are_dropped: bool) -> Self {
-        let slots = vec![Slot { packet_and_path: 0, ts_ns: i64::MIN }; SLOTS].into();
-        Self { slots, are_dropped }
+        let places = vec![Place([Slot { packet_and_path: 0, ts_ns: i64::MIN }; WAYS]); PLACES];
+        Self { places: places.into(), forgotten: 0, are_dropped }
     }
 
     /// Whether a packet was seen a moment before; it is remembered in any case.
     #[inline]
     pub(crate) fn saw(&mut self, print: &Print, ts_ns: i64) -> bool {
         let place = usize::try_from(print.packet >> 51).unwrap_or_default();
-        let Some(slot) = self.slots.get_mut(place) else { return false };
+        let Some(Place(slots)) = self.places.get_mut(place) else { return false };
         let packet_and_path = print.packet & PACKET | u64::from(print.path);
-        let before = std::mem::replace(slot, Slot { packet_and_path, ts_ns });
-        let differs = before.packet_and_path ^ packet_and_path;
-        differs & PACKET == 0
-            && ts_ns.abs_diff(before.ts_ns) <= WINDOW_NS
-            && (print.is_numbered || differs != 0)
+        let new = Slot { packet_and_path, ts_ns };
+        let age = |slot: &Slot| ts_ns.abs_diff(slot.ts_ns);
+        let differs = |slot: &Slot| slot.packet_and_path ^ packet_and_path;
+        let is_same = |slot: &Slot| differs(slot) & PACKET == 0 && age(slot) <= WINDOW_NS;
+        if let Some(slot) = slots.iter_mut().find(|slot| is_same(slot)) {
+            let is_copy = print.is_numbered || differs(slot) != 0;
+            *slot = new;
+            return is_copy;
+        }
+        if let Some(oldest) = slots.iter_mut().max_by_key(|slot| age(slot)) {
+            self.forgotten += u64::from(age(oldest) <= WINDOW_NS);
+            *oldest = new;
+        }
+        false
+    }
+
+    /// Packets forgotten early because too many came at a time, so far: a copy of one was not found.
+    pub(crate) const fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 }
 
@@ -72,6 +93,24 @@ mod tests {
         assert!(!seen.saw(&NAMELESS, 0));
         assert!(!seen.saw(&NAMELESS, 20_000), "an acknowledgement said twice");
         assert!(seen.saw(&Print { path: 2, ..NAMELESS }, 40_000));
+    }
+
+    #[test]
+    fn packets_of_the_window_are_remembered_and_those_forgotten_counted() {
+        let print = |number: u64| Print { packet: 7 << 51 | number << 16, ..NUMBERED };
+        let mut seen = Duplicates::new(false);
+        for number in 0..WAYS as u64 {
+            assert!(!seen.saw(&print(number), 1_000));
+        }
+        assert!(
+            (0..WAYS as u64).all(|number| seen.saw(&print(number), 2_000 + number.cast_signed()))
+        );
+        assert_eq!(seen.forgotten(), 0);
+        assert!(!seen.saw(&print(99), 3_000));
+        assert_eq!(seen.forgotten(), 1, "the first");
+        assert!(!seen.saw(&print(0), 3_000) && seen.saw(&print(99), 3_000));
+        assert!(!seen.saw(&print(98), 20_000_000));
+        assert_eq!(seen.forgotten(), 2, "what is past the window is no loss");
     }
 
     #[test]

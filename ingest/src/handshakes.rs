@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use crate::flow::{End, Entry, FlowKey};
+use crate::flow::{End, Entry, FlowKey, HANDSHAKES_OCTETS};
 
 /// Messages held at a time by a lane.
 const HELD_MAX: usize = 4_096;
-/// Octets held at a time by a lane.
-const OCTETS_MAX: usize = 16 << 20;
+/// Octets held at a time: a lane has two pools, for streams and for datagrams.
+const OCTETS_MAX: usize = HANDSHAKES_OCTETS / 2;
 /// How long a message is waited for, by the clock of the packets.
 const WAIT_NS: i64 = 30_000_000_000;
 

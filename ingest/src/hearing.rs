@@ -8,12 +8,10 @@ use crate::delivery::{Delivery, Desk};
 use crate::dialogue::Seen;
 use crate::flow::{End, FlowKey, Observed};
 use crate::frame::Frame;
-use crate::hint::Hint;
+use crate::hellos::Hellos;
 use crate::inquiry::{Inquiry, Spoken, Talk};
 use crate::listening::{Ear, Segment};
-use crate::names;
 use crate::observation::{Observation, Sequence, tcp};
-use crate::quics::Quics;
 
 /// A packet with payload, at a time.
 pub(crate) struct Speech<'a> {
@@ -28,13 +26,13 @@ pub(crate) struct Speech<'a> {
 #[derive(Debug)]
 pub(crate) struct Hearing {
     inquiry: Inquiry,
-    quics: Quics,
+    hellos: Hellos,
 }
 
 impl Hearing {
     /// Nothing heard yet.
     pub(crate) fn new(sensor: Arc<str>, decoder: Decoder) -> Self {
-        Self { inquiry: Inquiry::new(sensor, decoder), quics: Quics::new() }
+        Self { inquiry: Inquiry::new(sensor, decoder), hellos: Hellos::new() }
     }
 
     /// Listens to a payload.
@@ -51,35 +49,47 @@ impl Hearing {
         let Some(payload) = frame.bytes.get(start..end) else { return };
         let key = observation.key;
         let from = End::sender(observation.has(Observation::FORWARD));
+        // A SYN takes a number, and data may come with it (RFC 7413).
+        let syn = u32::from(observation.tcp_flags & tcp::SYN != 0);
+        let segment = Segment {
+            payload,
+            is_whole: payload.len() == observation.payload_bytes() as usize,
+            number: sequence.map(|sequence| sequence.number.wrapping_add(syn)),
+            from,
+            clock: *clock,
+        };
         if let Some(talk) = Talk::of(&key) {
             let seen = Seen::of(observation, key, entry.flow_id());
-            let is_piece = observation.has(Observation::FRAGMENT);
-            let spoken = Spoken { payload, frame: *frame, seen, clock: *clock, is_piece };
-            if self.inquiry.hear(talk, &spoken, &mut desk.draft) {
+            let is_talk = if key.ip_proto == protocol::TCP {
+                let mut messages = Vec::new();
+                let (handshakes, dns) = (&mut desk.handshakes, Some(&mut messages));
+                Ear { entry: entry.again(), room, handshakes, dns }.hear(&segment);
+                for message in &messages {
+                    self.inquiry.hear_message(message, &seen, *clock, &mut desk.draft);
+                }
+                !messages.is_empty()
+            } else {
+                let is_piece = observation.has(Observation::FRAGMENT);
+                let spoken = Spoken { payload, frame: *frame, seen, clock: *clock, is_piece };
+                self.inquiry.hear(talk, &spoken, &mut desk.draft)
+            };
+            if is_talk {
                 entry.speaks(talk.word(), room);
             }
         } else if key.ip_proto == protocol::TCP {
-            // A SYN takes a number, and data may come with it (RFC 7413).
-            let syn = u32::from(observation.tcp_flags & tcp::SYN != 0);
             let had_agent = entry.user_agent().is_some();
-            let mut ear = Ear { entry, room, handshakes: &mut desk.handshakes };
-            ear.hear(&Segment {
-                payload,
-                is_whole: payload.len() == observation.payload_bytes() as usize,
-                number: sequence.map(|sequence| sequence.number.wrapping_add(syn)),
-                from,
-                clock: *clock,
-            });
+            let mut ear = Ear { entry, room, handshakes: &mut desk.handshakes, dns: None };
+            ear.hear(&segment);
             // A flow has one device: its first word is enough.
             if !had_agent && let Some(agent) = ear.entry.user_agent() {
                 desk.draft.devices.extend(self.inquiry.device(agent, frame, observation));
             }
         } else if key.ip_proto == protocol::UDP
-            && names::quic::looks_like(payload)
+            && Hellos::looks_like(payload)
             && entry.wants_names(from)
-            && let Some(hello) = self.quics.hear(&entry, payload, *clock)
+            && let Some(hello) = self.hellos.hear(&entry, payload, *clock)
         {
-            entry.learn(Hint::Quic(hello), room);
+            entry.learn(hello, room);
         }
     }
 
@@ -96,13 +106,13 @@ impl Hearing {
     /// Gives up on what has waited too long.
     pub(crate) fn sweep(&mut self, clock: i64, draft: &mut Delivery) {
         self.inquiry.sweep(clock, draft);
-        self.quics.sweep(clock);
+        self.hellos.sweep(clock);
     }
 
     /// Gives up on all that waits.
     pub(crate) fn flush(&mut self, clock: i64, draft: &mut Delivery) {
         self.inquiry.flush(clock, draft);
-        self.quics.forget();
+        self.hellos.forget();
     }
 
     /// DNS questions and answers given up early because too much waited, so far.
@@ -112,6 +122,6 @@ impl Hearing {
 
     /// Handshakes given up because too many were under way or they took too much, so far.
     pub(crate) const fn refused(&self) -> u64 {
-        self.quics.refused()
+        self.hellos.refused()
     }
 }

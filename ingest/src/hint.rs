@@ -14,6 +14,8 @@ pub enum Hint {
     Certificate(Certificate),
     /// The client hello of a QUIC handshake.
     Quic(ClientHello),
+    /// The client hello of a DTLS handshake.
+    Dtls(ClientHello),
     /// An HTTP/1 request.
     Http(Request),
     /// Another protocol, known by how it begins.

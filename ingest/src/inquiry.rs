@@ -11,9 +11,9 @@ use crate::delivery::Delivery;
 use crate::dialogue::{Dialogue, Seen};
 use crate::flow::FlowKey;
 use crate::frame::Frame;
+use crate::hint::DnsMessage;
 use crate::names::{dhcp, dns};
 use crate::observation::Observation;
-use crate::prefix::Prefixes;
 use crate::record::micros;
 
 /// A protocol of the network's own services, told by its port and then by its messages.
@@ -86,7 +86,6 @@ pub(crate) struct Inquiry {
     decoder: Decoder,
     dialogue: Dialogue,
     datagrams: Datagrams,
-    prefixes: Prefixes,
 }
 
 impl Inquiry {
@@ -95,7 +94,6 @@ impl Inquiry {
         Self {
             dialogue: Dialogue::new(Arc::clone(&sensor)),
             datagrams: Datagrams::default(),
-            prefixes: Prefixes::default(),
             sensor,
             decoder,
         }
@@ -106,8 +104,11 @@ impl Inquiry {
         let Spoken { payload, frame, seen, .. } = spoken;
         match talk {
             Talk::Dns if spoken.is_piece => dns::message(payload).is_some(),
-            Talk::Dns if seen.key.ip_proto == protocol::TCP => self.hear_stream(spoken, draft),
-            Talk::Dns => self.hear_message(payload, seen, spoken.clock, draft),
+            Talk::Dns => {
+                let Some(message) = dns::message(payload) else { return false };
+                self.hear_message(&message, seen, spoken.clock, draft);
+                true
+            }
             Talk::Dhcp => self.lease(dhcp::v4(payload), "dhcp", seen, draft),
             Talk::Dhcpv6 => self.lease(dhcp::v6(payload, seen.from), "dhcpv6", seen, draft),
             Talk::Mdns => {
@@ -124,45 +125,15 @@ impl Inquiry {
         }
     }
 
-    fn hear_message(
+    /// Takes a message of DNS.
+    pub(crate) fn hear_message(
         &mut self,
-        payload: &[u8],
+        message: &DnsMessage,
         seen: &Seen,
         clock: i64,
         draft: &mut Delivery,
-    ) -> bool {
-        let Some(message) = dns::message(payload) else { return false };
-        draft.resolved.extend(self.dialogue.hear(&message, seen, clock, &mut draft.dns));
-        true
-    }
-
-    /// Messages of a stream, as far as they lie in this segment, their lengths before them (RFC 1035 section 4.2.2).
-    fn hear_stream(&mut self, spoken: &Spoken<'_>, draft: &mut Delivery) -> bool {
-        let Spoken { payload, seen, clock, .. } = spoken;
-        let mut rest = *payload;
-        let mut awaited = self.prefixes.take(&seen.key, seen.from);
-        let mut has_heard = false;
-        while !rest.is_empty() {
-            let length = if let Some(length) = awaited.take() {
-                length
-            } else {
-                let Some((prefix, behind)) = rest.split_first_chunk() else { break };
-                rest = behind;
-                u16::from_be_bytes(*prefix)
-            };
-            if rest.is_empty() {
-                self.prefixes.keep(&seen.key, seen.from, (length, *clock));
-                break;
-            }
-            let (message, behind) =
-                rest.split_at_checked(usize::from(length)).unwrap_or((rest, &[]));
-            if !self.hear_message(message, seen, *clock, draft) {
-                break;
-            }
-            has_heard = true;
-            rest = behind;
-        }
-        has_heard
+    ) {
+        draft.resolved.extend(self.dialogue.hear(message, seen, clock, &mut draft.dns));
     }
 
     /// Takes note of what a client says in DHCP.
@@ -246,7 +217,9 @@ impl Inquiry {
 
     fn hear_whole(&mut self, said: Vec<Said>, clock: i64, draft: &mut Delivery) {
         for (payload, seen) in said {
-            self.hear_message(&payload, &seen, clock, draft);
+            if let Some(message) = dns::message(&payload) {
+                self.hear_message(&message, &seen, clock, draft);
+            }
         }
     }
 
@@ -254,7 +227,6 @@ impl Inquiry {
     pub(crate) fn sweep(&mut self, clock: i64, draft: &mut Delivery) {
         let said = self.datagrams.sweep(clock);
         self.hear_whole(said, clock, draft);
-        self.prefixes.sweep(clock);
         self.dialogue.sweep(clock, &mut draft.dns);
     }
 
@@ -262,12 +234,11 @@ impl Inquiry {
     pub(crate) fn flush(&mut self, clock: i64, draft: &mut Delivery) {
         let said = self.datagrams.flush();
         self.hear_whole(said, clock, draft);
-        self.prefixes.sweep(i64::MAX);
         self.dialogue.flush(&mut draft.dns);
     }
 
     /// What was given up early because too much waited, so far.
     pub(crate) const fn evictions(&self) -> u64 {
-        self.dialogue.evictions() + self.datagrams.evictions() + self.prefixes.evictions()
+        self.dialogue.evictions() + self.datagrams.evictions()
     }
 }

@@ -104,7 +104,7 @@ impl<O: Outbox> Lane<O> {
             number: lane,
             live: interface.is_some(),
             filter,
-            decoder: packets.decoder(),
+            decoder: Decoder { secret: seed, ..packets.decoder() },
             duplicates: Duplicates::new(packets.dedup),
             table: FlowTable::new(limits, seed),
             fragments: FragmentTable::default(),
@@ -325,6 +325,7 @@ impl<O: Outbox> Lane<O> {
                 names_refused: self.table.names_refused()
                     + self.desk.handshakes.refused()
                     + self.hearing.refused(),
+                duplicates_forgotten: self.duplicates.forgotten(),
             },
             interface: Arc::clone(&self.interface),
             watch,

@@ -95,6 +95,8 @@ pub struct Totals {
     pub dns_evictions: u64,
     /// Names not kept.
     pub names_refused: u64,
+    /// Packets forgotten while a copy of them could still come.
+    pub duplicates_forgotten: u64,
 }
 
 /// The end of an interval, as the lane sees it.

@@ -22,6 +22,7 @@ pub mod frame;
 pub mod guard;
 mod handshakes;
 mod hearing;
+mod hellos;
 pub mod hint;
 mod identity;
 mod inquiry;
@@ -36,9 +37,8 @@ pub mod observation;
 pub mod outcome;
 mod outfit;
 mod pipeline;
-mod prefix;
 mod privacy;
-mod quics;
+
 pub mod record;
 mod register;
 mod resolution;

@@ -1,11 +1,12 @@
 //! Listening to the two streams of a TCP connection, for as long as they may still name something.
 //!
-//! A message that lies in one segment is read where it lies. Of one that does not, the pieces are held until it is whole; what can be read of it is learned
+//! Names, or where DNS speaks, its messages. A message that lies in one segment is read where it lies. Of one that does not, the pieces are held until it is whole; what can be read of it is learned
 //! at once, so that a message that never ends has said what it said.
 
 use crate::flow::{End, Entry, NameRoom, Place};
 use crate::handshakes::{Handshakes, Whose};
-use crate::hint::{ClientHello, Hint};
+use crate::hint::{ClientHello, DnsMessage, Hint};
+use crate::names::dns::{Framed, framed};
 use crate::names::pieces::{MESSAGE_MAX, Pieces};
 use crate::names::{self, Read};
 
@@ -50,6 +51,8 @@ pub(crate) struct Ear<'a> {
     pub(crate) room: &'a mut NameRoom,
     /// Messages in pieces.
     pub(crate) handshakes: &'a mut Handshakes<Stream>,
+    /// What is said, where it is DNS.
+    pub(crate) dns: Option<&'a mut Vec<DnsMessage>>,
 }
 
 /// What is to follow after octets were read.
@@ -71,7 +74,12 @@ impl Ear<'_> {
             return;
         }
         let Some(number) = segment.number else {
-            return self.learn(names::of_tcp(segment.payload));
+            if self.dns.is_some() {
+                self.read(segment.payload, true);
+            } else {
+                self.learn(names::of_tcp(segment.payload));
+            }
+            return;
         };
         match self.entry.heard().place(segment.from) {
             Place::Anywhere => self.read_here(segment, number),
@@ -105,7 +113,7 @@ impl Ear<'_> {
         let Some(bytes) = segment.payload.get(skip..).filter(|bytes| !bytes.is_empty()) else {
             return;
         };
-        let next = self.read(bytes);
+        let next = self.read(bytes, !segment.is_whole);
         let from = segment.from;
         match next {
             // Too few octets prove nothing where a message need not begin.
@@ -159,7 +167,8 @@ impl Ear<'_> {
         let before = stream.pieces.beginning().len();
         let fits = stream.pieces.add(offset, segment.payload.get(skip..).unwrap_or_default());
         let bytes = stream.pieces.beginning();
-        let next = if bytes.len() > before { self.read(bytes) } else { Next::Short };
+        let next =
+            if bytes.len() > before { self.read(bytes, !segment.is_whole) } else { Next::Short };
         let (Next::Ahead(used) | Next::Rest(used)) = next.or_rest() else {
             return self.entry.heard_mut().set(segment.from, Place::Anywhere);
         };
@@ -181,15 +190,25 @@ impl Ear<'_> {
                 if !fits {
                     self.handshakes.refuse();
                 }
+                if self.dns.is_some() {
+                    self.read(held.state.pieces.beginning(), true);
+                }
                 for run in held.state.pieces.apart() {
-                    self.read(run);
+                    self.read(run, true);
                 }
             }
         }
     }
 
-    /// Reads message after message.
-    fn read(&mut self, bytes: &[u8]) -> Next {
+    /// Reads message after message; where they are cut, no more of the last will come.
+    fn read(&mut self, bytes: &[u8], is_cut: bool) -> Next {
+        if let Some(messages) = &mut self.dns {
+            let (next, is_refused) = dns(bytes, is_cut, messages);
+            if is_refused {
+                self.handshakes.refuse();
+            }
+            return next;
+        }
         let mut used = 0;
         loop {
             match names::of_stream(bytes.get(used..).unwrap_or_default()) {
@@ -228,6 +247,24 @@ impl Ear<'_> {
     fn learn(&mut self, hint: Option<Hint>) {
         if let Some(hint) = hint {
             self.entry.learn(hint, self.room);
+        }
+    }
+}
+
+/// Reads DNS message after message; and whether one is longer than is put together: of that, what is there has to do.
+fn dns(bytes: &[u8], is_cut: bool, messages: &mut Vec<DnsMessage>) -> (Next, bool) {
+    let (mut used, mut is_refused) = (0, false);
+    loop {
+        match framed(bytes.get(used..).unwrap_or_default(), is_cut) {
+            Framed::Nothing => return (Next::Unknown, is_refused),
+            Framed::Partial if used >= bytes.len() => return (Next::Ahead(used), is_refused),
+            Framed::Short if used == 0 => return (Next::Short, is_refused),
+            Framed::Short | Framed::Partial => return (Next::Rest(used), is_refused),
+            Framed::Message(message, octets) => {
+                messages.push(message);
+                used += octets;
+                is_refused |= octets > MESSAGE_MAX;
+            }
         }
     }
 }
@@ -316,7 +353,7 @@ mod tests {
             entry.observe(&packet(from, flags, payload), sequence, 0);
             let number = Some(number);
             let segment = Segment { payload, is_whole: true, number, from, clock: 0 };
-            Ear { entry, room, handshakes }.hear(&segment);
+            Ear { entry, room, handshakes, dns: None }.hear(&segment);
         }
 
         fn client(&mut self, offset: u32, payload: &[u8]) {
@@ -370,6 +407,15 @@ mod tests {
         line.server(0, 60, &flight("b.test"));
         assert_eq!(line.handshakes.begun(), 0);
         assert_eq!(line.names().further.len(), 0, "nothing more was wanted");
+    }
+
+    #[test]
+    fn a_name_with_a_nul_is_told_as_most_programs_read_it_and_as_it_was_sent() {
+        let mut line = Line::new();
+        line.client(0, b"GET / HTTP/1.1\r\nHost: A.test\0.b.test\r\n\r\n");
+        let names = line.names();
+        assert_eq!(names.server_name.as_deref(), Some("a.test"));
+        assert_eq!(names.further, [r"a.test\000.b.test".into()]);
     }
 
     #[test]

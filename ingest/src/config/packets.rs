@@ -22,6 +22,6 @@ pub struct PacketArgs {
 impl PacketArgs {
     /// How frames are read.
     pub const fn decoder(self) -> Decoder {
-        Decoder { tunnels: self.tunnels, space: self.flow_key }
+        Decoder { tunnels: self.tunnels, space: self.flow_key, secret: 0 }
     }
 }

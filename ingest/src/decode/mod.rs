@@ -75,6 +75,8 @@ pub struct Decoder {
     pub tunnels: Tunnels,
     /// What keeps flows apart beside their ends.
     pub space: FlowSpace,
+    /// What makes the prints of packets, by which copies are known.
+    pub secret: u64,
 }
 
 impl Decoder {
@@ -174,7 +176,7 @@ impl Decoder {
             fragment: net.fragment,
             sequence: transport.sequence,
             tunnel_octets: outermost.saturating_sub(net.octets),
-            print: Print::of(frame.bytes, link, net),
+            print: Print::of(frame.bytes, link, net, self.secret),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::decode::net::Net;
 const COMPARED: usize = 32;
 const V6_OCTETS: usize = 40;
 
-/// A packet by what no router touches, and apart from it by what each of them does.
+/// A packet by what no router touches, and apart from it by what each of them does. Made with a secret, so that nobody can make two packets alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Print {
     /// Hash of addresses, identification, lengths and what the packet carries; TTL, DSCP, ECN and check sum of the IP header left out.
@@ -21,7 +21,8 @@ pub struct Print {
 
 impl Print {
     #[inline]
-    pub(crate) fn of(bytes: &[u8], link: &Link, net: &Net) -> Self {
+    pub(crate) fn of(bytes: &[u8], link: &Link, net: &Net, secret: u64) -> Self {
+        let key = OTHER_SEED ^ secret;
         let at = link.ip_at;
         // Length, identification and fragment of IPv4; flow label, length and next header of IPv6.
         let (fixed, hops, is_numbered) = if net.version == 4 {
@@ -31,14 +32,14 @@ impl Print {
             let [t, f0, f1, l0, l1, next, hops] = array(bytes, at + 1).unwrap_or_default();
             ([t & 0x0f, f0, f1, l0, l1, next, 0, 6], hops, net.fragment.is_some())
         };
-        let mut packet = fold(u64::from_ne_bytes(fixed) ^ SEED, OTHER_SEED);
+        let mut packet = fold(u64::from_ne_bytes(fixed) ^ SEED, key);
         for octets in [net.from, net.to] {
-            packet = mix(packet, octets);
+            packet = mix(packet, octets, key);
         }
         let from = if net.version == 4 { net.payload_at } else { at + V6_OCTETS };
         let to = net.end().min(from + COMPARED).min(bytes.len());
         for chunk in bytes.get(from..to).unwrap_or_default().chunks(16) {
-            packet = mix(packet, padded(chunk));
+            packet = mix(packet, padded(chunk), key);
         }
         // The path decides only where no number does.
         let path = if is_numbered { 0 } else { path(link, hops) };
@@ -64,7 +65,7 @@ fn path(link: &Link, hops: u8) -> u16 {
     let [t0, t1, t2, t3, t4, t5] = link.target_mac.unwrap_or_default();
     let [v0, v1] = link.vlan.unwrap_or(u16::MAX).to_ne_bytes();
     let way = [s0, s1, s2, s3, s4, s5, t0, t1, t2, t3, t4, t5, v0, v1, hops, 0];
-    let [high, low, ..] = mix(SEED, way).to_be_bytes();
+    let [high, low, ..] = mix(SEED, way, OTHER_SEED).to_be_bytes();
     u16::from_be_bytes([high, low])
 }
 
@@ -73,11 +74,11 @@ const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const OTHER_SEED: u64 = 0xd6e8_feb8_6659_fd93;
 
 #[inline]
-fn mix(hash: u64, octets: [u8; 16]) -> u64 {
+fn mix(hash: u64, octets: [u8; 16], key: u64) -> u64 {
     let value = u128::from_ne_bytes(octets);
     #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
     let (low, high) = (value as u64, (value >> 64) as u64);
-    fold(hash ^ low, high ^ OTHER_SEED)
+    fold(hash ^ low, high ^ key)
 }
 
 /// Multiply and fold, as in wyhash (W. Yi, 2019).

@@ -59,6 +59,11 @@ pub struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    /// The same view, for a while.
+    pub const fn again(&mut self) -> Entry<'_> {
+        Entry { meter: &mut *self.meter, profile: &mut *self.profile, details: self.details }
+    }
+
     /// Adds a packet, with its numbers where it is TCP.
     #[inline]
     pub fn observe(
@@ -309,9 +314,10 @@ impl Entry<'_> {
         }
         // Requests follow one another on one connection; hellos do not.
         let service = self.names().and_then(|names| names.service);
-        let (is_quic, is_http) = (service == Some("quic"), service == Some("http"));
-        let wants = !is_quic && self.profile.heard.wants(of, is_http);
-        if is_quic || !is_http && self.profile.heard.is_spent() && !wants {
+        let is_greeted = matches!(service, Some("quic" | "dtls"));
+        let has_many = matches!(service, Some("http" | "dns"));
+        let wants = !is_greeted && self.profile.heard.wants(of, has_many);
+        if !wants && (is_greeted || self.profile.heard.is_spent()) {
             self.finish_hearing();
         }
         wants

@@ -9,6 +9,9 @@ use crate::flow::queue::Links;
 use crate::flow::room;
 use crate::flow::wheel::{TICK_NS, Wheel};
 
+/// Octets of memory for handshakes under way.
+pub(crate) const HANDSHAKES_OCTETS: usize = 16 << 20;
+
 /// When flows are cut, and how many there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -35,12 +38,17 @@ impl Limits {
     pub const FLOW_OCTETS: usize =
         size_of::<Meter>() + size_of::<Profile>() + Index::OCTETS + Links::OCTETS + Wheel::OCTETS;
 
+    /// Octets that a lane takes at most for its flows: the table, and the handshakes that are put together.
+    pub fn memory_bytes(&self) -> usize {
+        self.table_bytes().saturating_add(HANDSHAKES_OCTETS)
+    }
+
     /// Octets that a table takes at most, for `F` flows:
     ///
     /// `F × (flow + free list 8 + second filing + detail + tunnel + rare things + names 256) + buckets`
     ///
     /// A bucket is held for each tick of the longest time-out.
-    pub fn memory_bytes(&self) -> usize {
+    pub fn table_bytes(&self) -> usize {
         let flows = self.flows_max;
         let lists = 2 * size_of::<u32>() + Wheel::OCTETS;
         let boxes = room::allocated(size_of::<Tunnel>())

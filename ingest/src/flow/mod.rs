@@ -24,6 +24,7 @@ pub use fragment::{Datagram, FragmentTable, Held, Matched};
 pub use gap::Acknowledged;
 pub use heard::{Heard, Place};
 pub use key::{Endpoint, Ends, FlowKey, host_pair_hash};
+pub(crate) use limits::HANDSHAKES_OCTETS;
 pub use limits::{Limits, Reason};
 pub use names::Names;
 pub use room::NameRoom;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::flow::room::allocated;
 use crate::hint::{ClientHello, Hint, Ja4};
+use crate::names::text::before_nul;
 
 /// Names kept besides the first.
 const FURTHER_NAMES_MAX: usize = 8;
@@ -36,6 +37,12 @@ pub struct Names {
 impl Names {
     fn name(&mut self, name: Option<Arc<str>>, source: &'static str) {
         let Some(name) = name else { return };
+        // What most programs take for the name, and then all that was sent.
+        if source != CERTIFICATE
+            && let Some(beginning) = before_nul(&name)
+        {
+            self.name(Some(beginning.into()), source);
+        }
         if self.source == Some(CERTIFICATE) && source != CERTIFICATE {
             let outranked = self.server_name.replace(Arc::clone(&name));
             self.source = Some(source);
@@ -85,6 +92,10 @@ impl Names {
                 hello.ja4 = hello.ja4.map(|ja4| ja4.over(b'q'));
                 self.greet(hello, "quic", "quic_sni");
             }
+            Hint::Dtls(mut hello) => {
+                hello.ja4 = hello.ja4.map(|ja4| ja4.over(b'd'));
+                self.greet(hello, "dtls", "dtls_sni");
+            }
             Hint::Certificate(certificate) => {
                 self.service.get_or_insert("tls");
                 for name in certificate.names {
@@ -121,7 +132,7 @@ fn text_octets(text: Option<&Arc<str>>) -> usize {
 /// Octets that a hint may add to the names of a flow: its texts, and the list of further names.
 pub(super) fn octets_of(hint: &Hint) -> usize {
     let texts: [Option<&Arc<str>>; 3] = match hint {
-        Hint::Tls(hello) | Hint::Quic(hello) => {
+        Hint::Tls(hello) | Hint::Quic(hello) | Hint::Dtls(hello) => {
             [hello.server_name.as_ref(), hello.alpn.as_ref(), None]
         }
         Hint::Http(request) => {
@@ -134,5 +145,7 @@ pub(super) fn octets_of(hint: &Hint) -> usize {
         if let Hint::Certificate(certificate) = hint { &certificate.names } else { &[] };
     let texts = texts.into_iter().flatten().chain(names);
     let list = allocated(FURTHER_NAMES_MAX * size_of::<Arc<str>>());
-    texts.map(|text| text_octets(Some(text))).sum::<usize>() + list
+    // A text with a NUL in it may be kept twice: up to there, and all of it.
+    let copies = |text: &Arc<str>| 1 + usize::from(before_nul(text).is_some());
+    texts.map(|text| copies(text) * text_octets(Some(text))).sum::<usize>() + list
 }

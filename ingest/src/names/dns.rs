@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::decode::bytes::{array, be16, be32};
 use crate::hint::{DnsAnswer, DnsData, DnsMessage};
+use crate::names::pieces::MESSAGE_MAX;
 use crate::names::text::escape;
 
 /// Records of an answer section that are kept.
@@ -16,6 +17,8 @@ const PARAMETERS_MAX: usize = 32;
 /// Labels walked for one name, pointers included: hostile pointers can form a circle.
 const STEPS_MAX: usize = 128;
 const NAME_MAX: usize = 255;
+
+const HEADER_OCTETS: usize = 12;
 
 mod kind {
     pub(super) const A: u16 = 1;
@@ -50,6 +53,39 @@ pub fn message(payload: &[u8]) -> Option<DnsMessage> {
         ech: read.ech,
         answers: read.answers,
     })
+}
+
+/// What a stream begins with, where each message stands behind its length (RFC 1035 section 4.2.2).
+pub(crate) enum Framed {
+    /// No message.
+    Nothing,
+    /// Too little to tell.
+    Short,
+    /// A message that is not all there.
+    Partial,
+    /// A message, and the octets that it takes with its length. Of one that is longer than is put together, or that is cut, what is there.
+    Message(DnsMessage, usize),
+}
+
+/// Reads a message from where its length stands; where that is cut, no more of it will come.
+pub(crate) fn framed(bytes: &[u8], is_cut: bool) -> Framed {
+    let Some(length) = be16(bytes, 0).map(usize::from) else {
+        return if bytes.is_empty() { Framed::Partial } else { Framed::Short };
+    };
+    let rest = bytes.get(2..).unwrap_or_default();
+    let content = rest.get(..length).unwrap_or(rest);
+    // Of a message there is always a header, and it asks one thing or a few.
+    let is_likely = length >= HEADER_OCTETS
+        && be16(content, 2).is_none_or(|flags| flags & 0x7800 == 0)
+        && be16(content, 4).is_none_or(|questions| (1..=QUESTIONS_MAX).contains(&questions));
+    if !is_likely {
+        return Framed::Nothing;
+    }
+    let is_there = content.len() == length;
+    if !is_there && !is_cut && (2 + length <= MESSAGE_MAX || content.len() < HEADER_OCTETS) {
+        return Framed::Partial;
+    }
+    message(content).map_or(Framed::Nothing, |message| Framed::Message(message, 2 + length))
 }
 
 fn skip_questions(payload: &[u8], mut at: usize, count: u16) -> Option<usize> {

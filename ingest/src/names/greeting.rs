@@ -32,6 +32,9 @@ const GREETINGS: [(&[u8], &[u8], &str); 16] = [
     (b"USR ", b" sso i ", "msnp"),
 ];
 
+/// Octets of a line that may end in a command: a tag stands before it, and white space after it.
+const COMMAND_MAX: usize = 64;
+
 /// Commands that end a line after which the same connection speaks TLS (RFC 3207, RFC 9051 section 6.2.1, RFC 2595, RFC 4217).
 const UPGRADES: [&[u8]; 3] = [b"STARTTLS", b"STLS", b"AUTH TLS"];
 
@@ -43,31 +46,50 @@ pub(crate) fn read(bytes: &[u8]) -> Read {
     if bytes.first() == Some(&b'<') {
         return stream(bytes);
     }
-    let line_end = bytes.iter().take(LINE_MAX).position(|&octet| octet == b'\n');
-    let line = bytes.get(..line_end.unwrap_or(bytes.len()).min(LINE_MAX)).unwrap_or_default();
-    let used = line_end.map(|end| end + 1);
+    match greeting(bytes) {
+        Read::Nothing => upgrade(bytes),
+        read => read,
+    }
+}
+
+fn greeting(bytes: &[u8]) -> Read {
+    let first = bytes.first().map(u8::to_ascii_uppercase);
+    let is_likely = |begin: &[u8]| {
+        begin.first().copied() == first && (begins(bytes, begin) || begins(begin, bytes))
+    };
+    let mut likely = GREETINGS.iter().filter(|(begin, ..)| is_likely(begin)).peekable();
+    if likely.peek().is_none() {
+        return Read::Nothing;
+    }
+    let head = bytes.get(..LINE_MAX).unwrap_or(bytes);
+    let end = head.iter().position(|&octet| octet == b'\n');
+    let line = head.get(..end.unwrap_or(head.len())).unwrap_or_default();
     let mut read = Read::Nothing;
-    for (begin, word, service) in GREETINGS {
-        if begin.first().map(u8::to_ascii_uppercase) != line.first().map(u8::to_ascii_uppercase) {
-            continue;
-        }
-        if begins(line, begin) && (used.is_none() || contains(line, word)) {
-            let waits = used.is_some() || bytes.len() < LINE_MAX;
-            let hint = Hint::Spoken(Spoken { service, name: None });
-            return if waits { Read::until(used, hint) } else { Read::Nothing };
-        }
-        if used.is_none() && begins(begin, line) {
+    for (begin, word, service) in likely {
+        if bytes.len() < begin.len() {
             read = Read::Maybe;
+        } else if end.is_none() && bytes.len() >= LINE_MAX {
+            return Read::Nothing;
+        } else if end.is_none() || contains(line, word) {
+            let hint = Hint::Spoken(Spoken { service, name: None });
+            return Read::until(end.map(|end| end + 1), hint);
         }
     }
-    match used {
-        Some(used) if UPGRADES.iter().any(|command| ends(line.trim_ascii_end(), command)) => {
-            Read::Whole(None, used)
+    read
+}
+
+/// A command to go over to TLS, of which only the end of the line comes next.
+fn upgrade(bytes: &[u8]) -> Read {
+    let is_text = |octet: &u8| matches!(octet, b' '..=b'~' | b'\r');
+    let head = bytes.get(..COMMAND_MAX).unwrap_or(bytes);
+    let count = head.iter().take_while(|octet| is_text(octet)).count();
+    let line = head.get(..count).unwrap_or_default().trim_ascii_end();
+    match head.get(count) {
+        Some(b'\n') if UPGRADES.iter().any(|command| ends(line, command)) => {
+            Read::Whole(None, count + 1)
         }
-        None if UPGRADES.iter().any(|command| begins(command, line.trim_ascii_end())) => {
-            Read::Maybe
-        }
-        _ => read,
+        None if UPGRADES.iter().any(|command| begins(command, line)) => Read::Maybe,
+        _ => Read::Nothing,
     }
 }
 
@@ -131,15 +153,14 @@ fn attribute<'a>(tag: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     None
 }
 
-/// A client hello in the record format of SSL 2.0 (RFC 5246 appendix E.2): it has no room for a name.
+/// A client hello (1, in the third octet) in the record format of SSL 2.0 (RFC 5246 appendix E.2): it has no room for a name.
 pub(crate) fn sslv2(bytes: &[u8]) -> Read {
     let number = |at: usize| {
         let pair = bytes.get(at..)?.first_chunk()?;
         Some(usize::from(u16::from_be_bytes(*pair)))
     };
     let fits = |at: usize, fit: fn(usize) -> bool| number(at).is_none_or(fit);
-    let could_be = bytes.get(2).is_none_or(|&kind| kind == 1)
-        && fits(3, |version| matches!(version, 0x0002 | 0x0300..=0x0303))
+    let could_be = fits(3, |version| matches!(version, 0x0002 | 0x0300..=0x0303))
         && fits(5, |suites| suites > 0 && suites % 3 == 0)
         && fits(7, |session| matches!(session, 0 | 16))
         && fits(9, |challenge| (16..=32).contains(&challenge));
@@ -210,6 +231,10 @@ mod tests {
     fn upgrades_are_seen_to_their_end() {
         for line in ["STARTTLS\r\n", "a02 starttls\r\n", "STLS\r\n", "AUTH TLS\r\n"] {
             assert_eq!(read(line.as_bytes()), Read::Whole(None, line.len()), "{line}");
+        }
+        let long = [&[b'a'; COMMAND_MAX][..], b" STARTTLS\r\n"].concat();
+        for other in [b"a b STARTTLS\r\n".as_slice(), b"NOTLS\r\n", b"a\x01 STLS\r\n", &long] {
+            assert_eq!(read(other), Read::Nothing);
         }
         for end in 1..9 {
             assert_eq!(read(&b"STARTTLS\r"[..end]), Read::Maybe);

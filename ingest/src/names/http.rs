@@ -80,7 +80,8 @@ fn target(line: &[u8]) -> Option<&[u8]> {
 
 /// The host of a target in absolute or authority form (RFC 9112 sections 3.2.2 and 3.2.3).
 fn authority(target: &[u8], is_connect: bool) -> Option<&[u8]> {
-    if is_connect {
+    // Whatever has a slash is another form, by mistake.
+    if is_connect && !target.contains(&b'/') {
         return Some(without_port(target));
     }
     let scheme = target.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case(b"http://"));
@@ -152,6 +153,8 @@ mod tests {
             ("GET http://u:p@Line.me:8080/x?y HTTP/1.1", Some("line.me"), false),
             ("GET HTTP://[2001:db8::1]?x HTTP/1.1", Some("2001:db8::1"), false),
             ("CONNECT line.me:443 HTTP/1.1", Some("line.me"), true),
+            ("CONNECT / HTTP/1.1", None, true),
+            ("CONNECT http://line.me:443/ HTTP/1.1", Some("line.me"), true),
             ("OPTIONS * HTTP/1.1", None, false),
             ("GET /http://line.me/ HTTP/1.1", None, false),
             ("GET http:// HTTP/1.1", None, false),

@@ -50,6 +50,9 @@ impl Offer<'_> {
             0x0302 => b"11",
             0x0301 => b"10",
             0x0300 => b"s3",
+            0xfefc => b"d3",
+            0xfefd => b"d2",
+            0xfeff => b"d1",
             _ => b"00",
         };
         let [alpn_first, alpn_last] = ends(self.alpn);

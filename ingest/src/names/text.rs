@@ -27,6 +27,21 @@ pub(crate) fn host_name(bytes: &[u8]) -> Option<Arc<str>> {
     Some(text.into())
 }
 
+/// The beginning of an escaped text, up to a NUL: most programs take that for all of it. None where there is no NUL, or nothing before it.
+pub(crate) fn before_nul(text: &str) -> Option<&str> {
+    let mut at = 0;
+    loop {
+        at += text.get(at..)?.find('\\')?;
+        match text.get(at..)? {
+            nul if nul.starts_with("\\000") => {
+                break text.get(..at).filter(|head| !head.is_empty());
+            }
+            doubled if doubled.starts_with("\\\\") => at += 2,
+            _ => at += 4,
+        }
+    }
+}
+
 /// A name in labels with their lengths (RFC 1035 section 3.1), as far as they go; written like [`host_name`].
 pub(crate) fn labels(mut bytes: &[u8]) -> Option<Arc<str>> {
     let mut text = String::new();
@@ -62,6 +77,20 @@ pub(crate) fn escape(text: &mut String, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_nul_ends_what_most_programs_read() {
+        for (octets, beginning) in [
+            (b"a.test\0.b.test".as_slice(), Some("a.test")),
+            (b"a\\000", None),
+            (b"a\\\0\0", Some("a\\\\")),
+            (b"\xff\0", Some("\\255")),
+            (b"\0a", None),
+            (b"a.test", None),
+        ] {
+            assert_eq!(before_nul(&printable(octets)), beginning, "{octets:?}");
+        }
+    }
 
     #[test]
     fn hostile_bytes_are_escaped() {

@@ -1,5 +1,5 @@
 //! TLS handshakes in clear: the client hello (RFC 8446 section 4.1.2; RFC 5246 section 7.4.1.2), in any number of records, and up to TLS 1.2 the
-//! server's certificate (RFC 5246 section 7.4.2).
+//! server's certificate (RFC 5246 section 7.4.2). The hello of DTLS is the same but for a cookie.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,12 +20,16 @@ mod extension {
     pub(super) const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 }
 
-const RECORD_HANDSHAKE: u8 = 22;
+/// First octet of versions over a stream.
+const STREAM: u8 = 3;
+/// First octet of versions over datagrams.
+pub(crate) const DATAGRAM: u8 = 0xfe;
+pub(crate) const RECORD_HANDSHAKE: u8 = 22;
 /// Longest record, with what a cipher may add (RFC 5246 section 6.2.3).
 const RECORD_MAX: usize = (1 << 14) + 2048;
 /// Extensions that are read: browsers send some twenty.
 const EXTENSIONS_MAX: usize = 128;
-const CLIENT_HELLO: u8 = 1;
+pub(crate) const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 const CERTIFICATE: u8 = 11;
 
@@ -134,13 +138,22 @@ pub(crate) fn handshake_hello(message: &[u8]) -> Option<ClientHello> {
     }
     let length = message.u24()?;
     let is_whole = message.0.len() >= length;
-    message = Cursor(message.up_to(length));
+    hello(message.up_to(length), is_whole, STREAM)
+}
+
+/// Reads what a client hello holds, as far as it is there; `major` is the first octet of its versions.
+pub(crate) fn hello(body: &[u8], is_whole: bool, major: u8) -> Option<ClientHello> {
+    let mut message = Cursor(body);
     let legacy_version = message.u16()?;
-    if legacy_version >> 8 != 3 {
+    if legacy_version >> 8 != u16::from(major) {
         return None;
     }
     message.take(32)?;
     message.vector8()?;
+    if major == DATAGRAM {
+        // The cookie (RFC 6347 section 4.2.1, RFC 9147 section 5.3).
+        message.vector8()?;
+    }
     let mut offer =
         Offer { version: legacy_version, suites: message.vector16()?, ..Offer::default() };
     message.vector8()?;
@@ -183,7 +196,7 @@ fn read_extension<'a>(
             offer.signatures = Cursor(body).vector16().unwrap_or_default();
         }
         extension::SUPPORTED_VERSIONS => {
-            offer.version = highest_version(body).unwrap_or(offer.version);
+            offer.version = highest_version(body, offer.version >> 8).unwrap_or(offer.version);
         }
         extension::ENCRYPTED_CLIENT_HELLO => hello.ech_offered = true,
         _ => {}
@@ -206,15 +219,12 @@ fn first_alpn(body: &[u8]) -> &[u8] {
 }
 
 /// The highest version of the list that is none of GREASE's (RFC 8701).
-fn highest_version(body: &[u8]) -> Option<u16> {
+fn highest_version(body: &[u8], major: u16) -> Option<u16> {
     let mut list = Cursor(Cursor(body).vector8()?);
-    let mut highest = None;
-    while let Some(version) = list.u16() {
-        if version >> 8 == 3 {
-            highest = highest.max(Some(version));
-        }
-    }
-    highest
+    let versions = std::iter::from_fn(|| list.u16()).filter(|version| version >> 8 == major);
+    // DTLS counts downwards (RFC 9147 section 5.3).
+    let rank = |version: &u16| if major == u16::from(DATAGRAM) { !*version } else { *version };
+    versions.max_by_key(rank)
 }
 
 /// The spelling of Zeek's `ssl.version`.
@@ -225,6 +235,9 @@ fn version_name(version: u16) -> Option<&'static str> {
         0x0302 => Some("TLSv11"),
         0x0303 => Some("TLSv12"),
         0x0304 => Some("TLSv13"),
+        0xfeff => Some("DTLSv10"),
+        0xfefd => Some("DTLSv12"),
+        0xfefc => Some("DTLSv13"),
         _ => None,
     }
 }

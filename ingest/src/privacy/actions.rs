@@ -82,8 +82,8 @@ action! {
 }
 action! {
     /// A name, or an address as text.
-    Name = "truncation of inside addresses in it, black-marker for names of local devices",
-        "prefix-preserving pseudonymization of inside addresses in it, black-marker for names of local devices";
+    Name = "truncation of inside addresses in it, black-marker for names of local devices and of inside hosts",
+        "prefix-preserving pseudonymization of inside addresses in it, black-marker for names of local devices and of inside hosts";
     Arc<str>: |veil, name| veil.name(name);
     Option<Arc<str>>: |veil, name| name.map(|name| veil.name(name));
     Vec<Arc<str>>: |veil, names| names.into_iter().map(|name| veil.name(name)).collect();
@@ -95,6 +95,18 @@ action! {
         Profile::Pseudonymise => agent.map(|agent| Veil::agent(&agent)),
         _ => None,
     };
+}
+
+action! {
+    /// A kind of devices, as they call it.
+    Class = "black-marker where a name or a number of its own is in it", "black-marker where a name or a number of its own is in it";
+    Option<Arc<str>>: |veil, class| class.and_then(|class| veil.class(class));
+}
+
+action! {
+    /// The inner tag of a stack, which an access network gives to one line.
+    Line = "black-marker", "black-marker";
+    Option<i32>: |_, _| None;
 }
 
 action! {
@@ -136,7 +148,7 @@ actions! { FlowRow as flow, FLOWS:
     icmp_type Keep,
     icmp_code Keep,
     vlan_id Keep,
-    inner_vlan_id Keep,
+    inner_vlan_id Line,
     mpls_label Keep,
     tunnel_type Keep,
     tunnel_id TunnelId,
@@ -199,7 +211,7 @@ actions! { DeviceRow as device_row, DEVICES:
     mac Device,
     ip Address,
     dhcp_hostname Called,
-    dhcp_vendor_class Keep,
+    dhcp_vendor_class Class,
     dhcp_parameters Keep,
     mdns_name Called,
     http_user_agent Agent,

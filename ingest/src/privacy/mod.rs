@@ -7,6 +7,7 @@
 mod actions;
 mod addresses;
 mod error;
+mod hosts;
 mod key;
 mod names;
 mod prefix_preserving;
@@ -70,7 +71,7 @@ impl Privacy {
     /// Lets a flow pass.
     pub(crate) fn flow(&self, row: FlowRow) -> Released<FlowRow> {
         Released(match &self.veil {
-            Some(veil) => veil.flow(row),
+            Some(veil) => veil.flow(veil.unnamed_flow(row)),
             None => row,
         })
     }
@@ -78,7 +79,7 @@ impl Privacy {
     /// Lets a question pass.
     pub(crate) fn dns(&self, row: DnsRow) -> Released<DnsRow> {
         Released(match &self.veil {
-            Some(veil) => veil.dns(row),
+            Some(veil) => veil.dns(veil.unnamed_lookup(row)),
             None => row,
         })
     }
@@ -86,7 +87,7 @@ impl Privacy {
     /// Lets a device pass.
     pub(crate) fn device(&self, row: DeviceRow) -> Released<DeviceRow> {
         Released(match &self.veil {
-            Some(veil) => veil.device_row(row),
+            Some(veil) => veil.device_row(Veil::unnamed_device(row)),
             None => row,
         })
     }

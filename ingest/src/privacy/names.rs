@@ -12,9 +12,9 @@ use crate::privacy::addresses::Veil;
 /// Domains without a global owner (RFC 6762 section 3, RFC 8375), and those in common use for the same: below them stand names of devices.
 const LOCAL: [&str; 4] = ["local", "home.arpa", "internal", "lan"];
 /// How many labels, from behind, number an inside address or network, and what stands for them.
-type Numbers = fn(&Veil, &[&str]) -> Option<(usize, Vec<String>)>;
+pub(crate) type Numbers = fn(&Veil, &[&str]) -> Option<(usize, Vec<String>)>;
 /// Where addresses are looked up.
-const REVERSE: [(&str, Numbers); 2] =
+pub(crate) const REVERSE: [(&str, Numbers); 2] =
     [(".in-addr.arpa", Veil::octets), (".ip6.arpa", Veil::nibbles)];
 /// Octets of an IPv4 address.
 const OCTETS: usize = 4;
@@ -31,9 +31,13 @@ impl Veil {
             return domain.into();
         }
         for (suffix, numbers) in REVERSE {
-            if let Some(labels) = name.strip_suffix(suffix) {
+            // A search domain may follow.
+            if let Some(at) = name.find(suffix)
+                && let Some((labels, rest)) = name.split_at_checked(at)
+                && rest.as_bytes().get(suffix.len()).is_none_or(|next| *next == b'.')
+            {
                 let reverse = self.reverse(labels, numbers);
-                return reverse.map_or(name, |labels| (labels + suffix).into());
+                return reverse.map_or_else(|| Arc::clone(&name), |labels| (labels + rest).into());
             }
         }
         let name = self.with_v6(&name).map_or(name, Into::into);
@@ -55,9 +59,14 @@ impl Veil {
     fn octets(&self, labels: &[&str]) -> Option<(usize, Vec<String>)> {
         let octets: Vec<u8> =
             labels.iter().take(OCTETS).map_while(|label| label.parse().ok()).collect();
-        let mut whole = [0; OCTETS];
-        whole.iter_mut().zip(&octets).for_each(|(to, from)| *to = *from);
-        let IpAddr::V4(hidden) = self.hidden(Ipv4Addr::from(whole).into())? else { return None };
+        let [first, last] = [0, u8::MAX].map(|rest| {
+            let mut whole = [rest; OCTETS];
+            whole.iter_mut().zip(&octets).for_each(|(to, from)| *to = *from);
+            IpAddr::from(whole)
+        });
+        // A network inside may be a part of the one that is asked for.
+        let hidden = self.hidden(first).or_else(|| self.hidden(last));
+        let IpAddr::V4(hidden) = hidden? else { return None };
         let hidden = hidden.octets().iter().take(octets.len()).map(u8::to_string).collect();
         Some((octets.len(), hidden))
     }
@@ -68,11 +77,13 @@ impl Veil {
             _ => None,
         };
         let digits: Vec<u128> = labels.iter().take(NIBBLES).map_while(digit).collect();
-        let whole = (0..NIBBLES)
-            .fold(0, |whole, at| whole << 4 | digits.get(at).copied().unwrap_or_default());
-        let IpAddr::V6(hidden) = self.hidden(Ipv6Addr::from_bits(whole).into())? else {
-            return None;
-        };
+        let [first, last] = [0, 15].map(|rest| {
+            let digit = |at| digits.get(at).copied().unwrap_or(rest);
+            let whole = (0..NIBBLES).fold(0, |whole, at| whole << 4 | digit(at));
+            IpAddr::from(Ipv6Addr::from_bits(whole))
+        });
+        let hidden = self.hidden(first).or_else(|| self.hidden(last));
+        let IpAddr::V6(hidden) = hidden? else { return None };
         let text = format!("{:032x}", hidden.to_bits());
         Some((digits.len(), text.chars().take(digits.len()).map(String::from).collect()))
     }

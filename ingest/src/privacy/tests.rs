@@ -96,6 +96,23 @@ fn truncation_keeps_the_network() {
 }
 
 #[test]
+fn classes_stay_where_no_number_of_a_device_is_in_them() {
+    let veil = veil(Profile::Pseudonymise);
+    for (class, kept) in [
+        ("MSFT 5.0", true),
+        ("android-dhcp-13", true),
+        ("dhcpcd-9.4.1:Linux-5.15.32-v8+:aarch64:BCM2835", true),
+        ("udhcp 1.30.1", true),
+        ("phone 8c:be:be:01:02:03", false),
+        ("8cbe.be01.0203", false),
+        ("camera SN0012345", false),
+    ] {
+        assert_eq!(veil.class(class.into()), kept.then(|| class.into()), "{class}");
+    }
+    assert_eq!(veil.class("at 10.20.3.5".into()), Some(veil.name("at 10.20.3.5".into())));
+}
+
+#[test]
 fn addresses_of_devices_keep_their_maker_only() {
     let (cut, keyed) = (veil(Profile::Truncate), veil(Profile::Pseudonymise));
     let phone = Mac([0x8c, 0xbe, 0xbe, 1, 2, 3]);
@@ -135,6 +152,7 @@ fn addresses_are_found_in_names() {
         ("b._dns-sd._udp.5.3.20.10.in-addr.arpa", "b._dns-sd._udp.0.3.20.10.in-addr.arpa"),
         ("5.0/25.3.20.10.in-addr.arpa", "3.20.10.in-addr.arpa"),
         ("10.3.20.8.in-addr.arpa", "10.3.20.8.in-addr.arpa"),
+        ("5.3.20.10.in-addr.arpa.corp.example", "0.3.20.10.in-addr.arpa.corp.example"),
         ("5.3.20.10.zen.example", "0.3.20.10.zen.example"),
         ("ip-10-20-3-5.example", "ip-10-20-3-0.example"),
         ("a1.10.20.3.5.b_10_20_3_6.example", "a1.10.20.3.0.b_10_20_3_0.example"),

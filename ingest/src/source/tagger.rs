@@ -30,7 +30,7 @@ impl Tagger {
 
     /// For this many lanes; intervals are somebody else's business.
     pub(crate) const fn pinned(lanes: usize) -> Self {
-        let decoder = Decoder { tunnels: Tunnels::All, space: FlowSpace::Tunnel };
+        let decoder = Decoder { tunnels: Tunnels::All, space: FlowSpace::Tunnel, secret: 0 };
         Self { lanes, decoder, clock: i64::MIN, interval: 0, sequence: 0, cuts: false }
     }
 

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use ingest::decode::Tunnels;
 use ingest::{IngestArgs, IngestError, Outcome};
 
 use crate::lab::{Lab, Row, number, skip};
@@ -102,6 +104,72 @@ fn lanes_change_nothing() {
         }
     }
     assert!(flows > 1_000);
+}
+
+/// Packets and IP octets from either end, by protocol and ends.
+type Volumes = BTreeMap<String, [i64; 4]>;
+
+fn add(volumes: &mut Volumes, proto: &str, ends: [(&str, &str); 2], counts: [i64; 4]) {
+    let end = |(ip, port): (&str, &str)| {
+        (ip.parse::<IpAddr>().unwrap(), port.parse::<u16>().unwrap_or_default())
+    };
+    let [mut a, mut b] = ends.map(end);
+    let mut counts = counts;
+    if a > b {
+        std::mem::swap(&mut a, &mut b);
+        counts = [counts[1], counts[0], counts[3], counts[2]];
+    }
+    let sums = volumes.entry(format!("{proto} {} {} {} {}", a.0, a.1, b.0, b.1)).or_default();
+    sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+}
+
+/// The flows of another tool's table.
+fn theirs(table: &Path) -> Volumes {
+    let text = fs::read_to_string(table).unwrap();
+    let mut lines = text.lines().map(cells);
+    let head = lines.next().unwrap();
+    let mut volumes = Volumes::new();
+    for line in lines {
+        let cell =
+            |name: &str| line[head.iter().position(|column| column == name).unwrap()].as_str();
+        let ends = [(cell("a_ip"), cell("a_port")), (cell("b_ip"), cell("b_port"))];
+        let counts = ["a_packets", "b_packets", "a_ip_bytes", "b_ip_bytes"]
+            .map(|column| cell(column).parse().unwrap_or(0));
+        add(&mut volumes, cell("proto"), ends, counts);
+    }
+    volumes
+}
+
+#[test]
+fn flows_inside_tunnels_are_those_another_tool_sees() {
+    let test = "flows_inside_tunnels_are_those_another_tool_sees";
+    let Some(captures) = words_of(test, "tunnel") else { return };
+    let folder = PathBuf::from(std::env::var_os("OUTFLOW_CAPTURES").unwrap());
+    let (mut flows, mut other) = (0, Vec::new());
+    for (path, _) in captures {
+        let rows = run(&path, |args| args.packets.tunnels = Tunnels::Common).unwrap().1;
+        let mut ours = Volumes::new();
+        for row in &rows {
+            let port = |column: &str| row.get(column).map_or("", String::as_str);
+            let ends = [
+                (row["src_ip"].as_str(), port("src_port")),
+                (row["dst_ip"].as_str(), port("dst_port")),
+            ];
+            let counts =
+                ["src_packets", "dst_packets", "src_bytes", "dst_bytes"].map(|it| number(row, it));
+            add(&mut ours, &row["ip_proto"], ends, counts);
+        }
+        let name = path.strip_prefix(folder.join("pcap")).unwrap().display();
+        let theirs = theirs(&folder.join("flows").join(format!("{name}.flows.csv")));
+        flows += theirs.len();
+        let differ = theirs.iter().filter(|(ends, volume)| ours.get(*ends) != Some(volume));
+        other.extend(differ.map(|(ends, volume)| format!("{} {ends} {volume:?}", path.display())));
+        let more = ours.keys().filter(|ends| !theirs.contains_key(*ends));
+        other.extend(more.map(|ends| format!("{} {ends} is ours alone", path.display())));
+    }
+    assert!(flows > 200, "{flows}");
+    assert!(other.is_empty(), "{} of {flows}: {other:#?}", other.len());
+    eprintln!("{flows} flows of captures with tunnels are equal");
 }
 
 /// Cuts every frame of a classic little-endian pcap to 128 octets.

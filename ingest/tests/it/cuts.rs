@@ -39,7 +39,7 @@ impl Chance {
 }
 
 /// Pieces of a stream in the order of their arrival: first octet and the one after the last.
-type Cut = Vec<(usize, usize)>;
+pub(crate) type Cut = Vec<(usize, usize)>;
 
 fn pieces(marks: &BTreeSet<usize>, octets: usize) -> Cut {
     let begins = std::iter::once(0).chain(marks.iter().copied());
@@ -47,7 +47,7 @@ fn pieces(marks: &BTreeSet<usize>, octets: usize) -> Cut {
 }
 
 /// In one piece, every way in two pieces and in either order, and `random` ways in up to twelve, shuffled and with repetitions of any part.
-fn cuts(octets: usize, random: usize) -> Vec<Cut> {
+pub(crate) fn cuts(octets: usize, random: usize) -> Vec<Cut> {
     let mut cuts = vec![vec![(0, octets)]];
     for mark in 1..octets {
         cuts.push(vec![(0, mark), (mark, octets)]);

@@ -188,7 +188,7 @@ fn a_flood_in_a_process_of_its_own() {
     for flows_max in [200_000, 300_000] {
         let before = resident();
         let mut attack = Attack::new(flows_max);
-        let allowed = limits(flows_max).memory_bytes();
+        let allowed = limits(flows_max).table_bytes();
         let mut highest = 0;
         let name: Arc<str> = "a".repeat(120).into();
         for number in 0..2_500_000 {

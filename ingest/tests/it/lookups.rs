@@ -1,8 +1,9 @@
 //! DNS that does not come as one datagram: in fragments (trap T11), over TCP, with loops and two questions (T26).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::captures::words_of;
+use crate::cuts::{Cut, cuts};
 use crate::forge::{Order, Packet, pcap};
 use crate::lab::{Lab, Row, assert_closed, count, sum};
 
@@ -124,19 +125,24 @@ fn t11_what_overlaps_comes_second_and_what_is_missing_is_not_made_up() {
     assert_eq!(names_on(&flows, "10.0.0.99"), None);
 }
 
+/// A segment that the resolver sends to a port.
+fn segment(ts_us: u64, (to, number, flags): (u16, u32, u8), payload: &[u8]) -> Packet {
+    let mut body = [53_u16.to_be_bytes(), to.to_be_bytes()].concat();
+    body.extend(number.to_be_bytes());
+    body.extend([0, 0, 0, 1, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+    body.extend(payload);
+    packet(ts_us, (RESOLVER, CLIENT), (6, 1, 0), &body)
+}
+
 /// A connection on port 53 of which the resolver sends these segments.
 fn stream(segments: &[&[u8]]) -> Vec<Packet> {
-    let mut packets = Vec::new();
     let mut number = 1_u32;
-    for (nth, payload) in segments.iter().enumerate() {
-        let mut body = [53_u16.to_be_bytes(), 40_000_u16.to_be_bytes()].concat();
-        body.extend(number.to_be_bytes());
-        body.extend([0, 0, 0, 1, 0x50, 0x10, 0xff, 0xff, 0, 0, 0, 0]);
-        body.extend(*payload);
+    let packets = segments.iter().enumerate().map(|(nth, payload)| {
+        let at = number;
         number += u32::try_from(payload.len()).unwrap();
-        packets.push(packet(nth as u64 * 1_000, (RESOLVER, CLIENT), (6, 1, 0), &body));
-    }
-    packets
+        segment(nth as u64 * 1_000, (40_000, at, 0x10), payload)
+    });
+    packets.collect()
 }
 
 fn prefixed(message: &[u8]) -> Vec<u8> {
@@ -162,6 +168,70 @@ fn t26_messages_over_tcp_are_read() {
     check("length apart", &[&length, &one, &prefixed(&two)], &["one", "two"]);
     check("length at the end", &[&tail, &one], &["one", "two", "one"]);
     check("none", &[b"SSH-2.0-x\r\n", b"GET / HTTP/1.1\r\n\r\n"], &[]);
+}
+
+/// What a connection says whose beginning was seen, in segments of any order: of each the first octet and the one after the last.
+fn cut(stream: &[u8], cuts: &[Cut]) {
+    let mut packets = Vec::new();
+    for (port, cut) in (1_024..).zip(cuts) {
+        // Every other stream passes the end of the numbers.
+        let begin = if port % 2 == 0 { 7 } else { 0_u32.wrapping_sub(9) };
+        packets.push(segment(0, (port, begin.wrapping_sub(1), 0x12), &[]));
+        for &(from, to) in cut {
+            let number = begin.wrapping_add(u32::try_from(from).unwrap());
+            packets.push(segment(0, (port, number, 0x10), &stream[from..to]));
+        }
+    }
+    for (packet, ts_us) in packets.iter_mut().zip(1_000..) {
+        packet.ts_us = ts_us;
+    }
+    let (dns, flows) = rows(&packets);
+    assert_eq!(flows.len(), cuts.len());
+    let mut said: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+    for row in &dns {
+        let words = (row["query"].as_str(), row["answers"].as_str());
+        said.entry(row["flow_id"].as_str()).or_default().push(words);
+    }
+    for flow in &flows {
+        let said = said.remove(flow["flow_id"].as_str()).unwrap_or_default();
+        assert_eq!(said.len(), 4, "{} {said:?}", flow["dst_port"]);
+        for ((query, answers), (name, count)) in said.iter().zip(MESSAGES) {
+            assert_eq!(*query, format!("{name}.example"));
+            assert_eq!(answers.matches(", ").count() + 1, usize::from(count));
+        }
+        assert_eq!(flow["service"], "dns");
+    }
+}
+
+const MESSAGES: [(&str, u16); 4] = [("one", 1), ("two", 3), ("three", 12), ("four", 2)];
+
+#[test]
+fn messages_over_tcp_are_the_same_however_they_are_cut_shuffled_and_sent_again() {
+    let messages = MESSAGES.map(|(name, answers)| prefixed(&message(name, 1, answers)));
+    let stream = messages.concat();
+    assert!(stream.len() > 1_500);
+    cut(&stream, &cuts(stream.len(), 200));
+}
+
+#[test]
+fn a_message_over_tcp_that_is_too_long_is_counted_and_those_behind_it_are_read() {
+    let (long, two) = (message("long", 1, 32), message("two", 1, 1));
+    let padded = [&long[..], &[0; 2_000]].concat();
+    let stream = [prefixed(&padded), prefixed(&two), prefixed(&message("three", 1, 1))].concat();
+    let mut packets = vec![segment(0, (40_000, 0, 0x12), &[])];
+    for (nth, part) in (0_u32..).zip(stream.chunks(1_400)) {
+        packets.push(segment(u64::from(nth) + 1, (40_000, 1 + nth * 1_400, 0x10), part));
+    }
+    let lab = Lab::new();
+    let capture = lab.write("t.pcap", &pcap(Order::Little, false, 1, &packets));
+    let outcome = ingest::run(&lab.args(&[capture])).unwrap();
+    assert_closed(&outcome);
+    let dns = lab.rows("dns");
+    let queries: Vec<&str> = dns.iter().map(|row| row["query"].as_str()).collect();
+    assert_eq!(queries, ["long.example", "two.example", "three.example"]);
+    assert!(dns[0]["answers"].matches("TXT").count() > 5, "what is in the first segment");
+    let refused: i64 = outcome.written.ledger.iter().filter_map(|row| row.names_refused).sum();
+    assert_eq!(refused, 1);
 }
 
 #[test]

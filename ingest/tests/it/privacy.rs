@@ -18,6 +18,8 @@ use crate::lab::{Lab, Row, assert_closed, rows_in};
 const KEY: &[u8; 32] = b"a key for tests, of no other use";
 const SERVER: Ipv4Addr = Ipv4Addr::new(131, 253, 75, 83);
 const SERVER_V6: &str = "2400:dcc0::2108:c37f";
+/// Of an address inside, backwards.
+const NIBBLES: &str = "7.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2";
 /// Of a handset, and the interface id that follows from it.
 const MAC: [u8; 6] = [0x64, 0x09, 0x80, 0x1d, 0x52, 0x0a];
 const EUI: &str = "fe80::6609:80ff:fe1d:520a";
@@ -43,35 +45,77 @@ fn udp(to: u16, payload: &[u8]) -> Vec<u8> {
         .concat()
 }
 
+/// The answer of a resolver.
+fn from_53(payload: &[u8]) -> Vec<u8> {
+    let mut datagram = udp(40_000, payload);
+    datagram.splice(..2, 53_u16.to_be_bytes());
+    datagram
+}
+
 fn tcp(to: u16, payload: &[u8]) -> Vec<u8> {
     let head = [0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0];
     [&40_001u16.to_be_bytes()[..], &to.to_be_bytes(), &head, payload].concat()
 }
 
-/// A DNS message with a question, and for an answer one address.
-fn dns(name: &str, answer: Option<Ipv4Addr>) -> Vec<u8> {
-    let (flags, count) = if answer.is_some() { (0x80, 1) } else { (0, 0) };
+fn labels(name: &str) -> Vec<u8> {
+    let label =
+        |label: &str| [&[u8::try_from(label.len()).unwrap()][..], label.as_bytes()].concat();
+    name.split('.').flat_map(label).chain([0]).collect()
+}
+
+/// A DNS message with a question, and answers of these types and data.
+fn dns(name: &str, answers: &[(u8, Vec<u8>)]) -> Vec<u8> {
+    let flags = if answers.is_empty() { 0 } else { 0x80 };
+    let count = u8::try_from(answers.len()).unwrap();
     let mut message = vec![0, 7, flags, 0, 0, 1, 0, count, 0, 0, 0, 0];
-    for label in name.split('.') {
-        message.push(u8::try_from(label.len()).unwrap());
-        message.extend(label.as_bytes());
+    message.extend(labels(name));
+    message.extend([0, 1, 0, 1]);
+    for (kind, data) in answers {
+        message.extend([0xc0, 12, 0, *kind, 0, 1, 0, 0, 0, 60]);
+        message.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
+        message.extend(data);
     }
-    message.extend([0, 0, 1, 0, 1]);
-    if let Some(address) = answer {
-        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
-        message.extend(address.octets());
+    message
+}
+
+/// A request of DHCP from a device with a name, of a class.
+fn request(hostname: &str, class: &str) -> Vec<u8> {
+    let mut message = vec![1, 1, 6, 0, 0, 0, 0, 9, 0, 0, 0, 0];
+    message.extend([10, 20, 3, 11]);
+    message.extend([0; 12]);
+    message.extend(MAC);
+    message.extend([0; 10 + 64 + 128]);
+    message.extend([99, 130, 83, 99, 53, 1, 3]);
+    for (option, text) in [(12, hostname), (60, class)] {
+        message.extend([option, u8::try_from(text.len()).unwrap()]);
+        message.extend(text.as_bytes());
     }
+    message.push(255);
     message
 }
 
 /// Everything that leaks but is in no ordinary day: lookups of addresses, addresses for names, tunnels, old transition techniques.
 fn leaks() -> Vec<u8> {
     let client = |number| Ipv4Addr::new(10, 20, 3, number);
+    let nas = [(5, labels("annas-box.example")), (1, client(17).octets().to_vec())];
+    let ptr = [(12, labels("annas-laptop.example"))];
     let packets = [
-        v4(client(11), SERVER, 17, &udp(53, &dns("13.3.20.10.in-addr.arpa", None))),
-        v4(client(11), SERVER, 17, &udp(53, &dns("ip-10-20-3-15.example", None))),
-        v4(client(11), SERVER, 17, &udp(53, &dns("janes-phone.local", None))),
-        v4(SERVER, client(13), 17, &udp(53, &dns("nas.example", Some(client(17))))),
+        v4(client(11), SERVER, 17, &udp(53, &dns("13.3.20.10.in-addr.arpa", &[]))),
+        v4(client(11), SERVER, 17, &udp(53, &dns("ip-10-20-3-15.example", &[]))),
+        v4(client(11), SERVER, 17, &udp(53, &dns("janes-phone.local", &[]))),
+        // Where a name leads, and what an address is called; with a search domain, and for a part of a network.
+        v4(SERVER, client(13), 17, &from_53(&dns("annas-nas.example", &nas))),
+        v4(client(13), client(17), 17, &udp(9, b"told before")),
+        v4(SERVER, client(13), 17, &from_53(&dns("17.3.20.10.in-addr.arpa", &ptr))),
+        v4(
+            SERVER,
+            client(13),
+            17,
+            &from_53(&dns(&format!("{NIBBLES}.ip6.arpa.corp.example"), &ptr)),
+        ),
+        v4(client(11), SERVER, 17, &udp(53, &dns("17.3.20.10.in-addr.arpa.corp.example", &[]))),
+        v4(client(11), SERVER, 17, &udp(67, &request("annas-phone", "android annas-phone"))),
+        v4(client(11), SERVER, 17, &udp(67, &request("otto", "phone 64-09-80-1d-52-0a"))),
         v4(
             client(13),
             SERVER,
@@ -185,7 +229,10 @@ impl Originals {
         for number in [13, 15, 17, 19, 21, 23] {
             all.add(Some(IpAddr::V4(Ipv4Addr::new(10, 20, 3, number))));
         }
-        all.texts.extend(["janes", "a14:30b", "a14:30d", "ff1d:520a", "HM 1SW"].map(str::to_owned));
+        let named = ["janes", "annas", "a14:30b", "a14:30d", "ff1d:520a", "HM 1SW", NIBBLES];
+        // Names that the devices of the day give themselves.
+        let hosts = ["Redmi-Note", "xiaomishouji", "Mei-de-iPhone", "WS-0021", "3f1c9a0b77d2e514"];
+        all.texts.extend(named.iter().chain(&hosts).map(|text| (*text).to_owned()));
         // The whole of a subnet is nobody.
         all.texts.retain(|text| text != "fe80::");
         all
@@ -286,6 +333,11 @@ fn nobody_inside_is_in_anything_that_is_written() {
         " server_name:",
         " http_user_agent:",
         " tunnel_src_ip:",
+        " dns_names: annas",
+        " query: annas",
+        " answers: annas",
+        " dhcp_hostname:",
+        " dhcp_vendor_class: annas",
     ] {
         assert!(in_column(column) > 0, "{column} {found:#?}");
     }
@@ -335,7 +387,11 @@ fn told(rows: &[Row]) -> Vec<String> {
         let is_server = row["direction"] == "outbound" && !row["dst_ip"].starts_with("ff02::1:ff");
         is_server.then(|| row["dst_ip"].clone())
     };
-    let tell = |row: &Row| format!("{:?} {:?}", server(row), COLUMNS.map(|column| row.get(column)));
+    // What a client was told for a host inside is that host's name.
+    let is_kept = |row: &Row, column| column != "dns_names" || row["direction"] != "internal";
+    let fact = |row: &Row, column| row.get(column).filter(|_| is_kept(row, column)).cloned();
+    let tell =
+        |row: &Row| format!("{:?} {:?}", server(row), COLUMNS.map(|column| fact(row, column)));
     let mut told: Vec<String> = rows.iter().map(tell).collect();
     told.sort();
     told

@@ -1,11 +1,11 @@
-//! QUIC handshakes through the probe, and through tshark, which shares no line of code with either it or the generator.
+//! QUIC and DTLS handshakes through the probe, and through tshark, which shares no line of code with either it or the generator.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ingest::source::synthetic::{Plan, QuicVersion};
+use ingest::source::synthetic::{DtlsVersion, Plan, QuicVersion};
 
 use crate::lab::{Lab, assert_closed, flows_of, skip};
 
@@ -48,11 +48,45 @@ fn every_handshake_gives_its_name() {
                 })
                 .collect();
             assert_eq!(found, planned(&plan), "{version:?}, wild: {is_wild}, {lanes} lanes");
-            let is_tls = !matches!(version, QuicVersion::Q046 | QuicVersion::Q043);
+            let is_tls = version.is_sealed();
             for row in rows {
                 assert_eq!(row["service"], "quic");
                 assert_eq!(row.get("tls_version").map(String::as_str), is_tls.then_some("TLSv13"));
                 assert_eq!(row.contains_key("alpn"), is_tls);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_dtls_handshake_gives_its_name() {
+    let lab = Lab::new();
+    for (version, is_wild) in DtlsVersion::ALL.into_iter().flat_map(|v| [(v, false), (v, true)]) {
+        let plan = Plan::dtls(SEED, version, COUNT, is_wild);
+        let path = written(&lab, &plan);
+        for lanes in [1, 2] {
+            let (outcome, rows) =
+                flows_of(std::slice::from_ref(&path), |args| args.lanes = Some(lanes));
+            assert_closed(&outcome);
+            assert_eq!(rows.len(), COUNT as usize);
+            let found = rows.iter().filter_map(|row| {
+                let name = row.get("server_name")?.clone();
+                assert_eq!(row["server_name_source"], "dtls_sni");
+                Some((format!("{} {}", row["src_ip"], row["src_port"]), name))
+            });
+            assert_eq!(found.collect::<Names>(), planned(&plan), "{version:?}, wild: {is_wild}");
+            let (spoken, ja4) = match version {
+                DtlsVersion::V10 => ("DTLSv10", "dd1d"),
+                DtlsVersion::V12 => ("DTLSv12", "dd2d"),
+                DtlsVersion::V13 => ("DTLSv13", "dd3d"),
+            };
+            for row in rows {
+                assert_eq!(
+                    (row["service"].as_str(), row["tls_version"].as_str()),
+                    ("dtls", spoken)
+                );
+                let is_named = row.contains_key("server_name");
+                assert_eq!(row["tls_ja4"].starts_with(ja4), is_named, "{row:?}");
             }
         }
     }
@@ -63,7 +97,7 @@ fn tsharks(path: &Path, field: &str) -> Names {
     let mut command = Command::new("tshark");
     command.arg("-n").arg("-r").arg(path).args(["-T", "fields", "-E", "separator=/t"]);
     // QUIC on other ports than its own is found by its heuristics.
-    command.args(["--enable-heuristic", "quic", "-Y", field]);
+    command.args(["--enable-heuristic", "quic", "-d", "udp.port==4433,dtls", "-Y", field]);
     for field in ["ip.src", "ipv6.src", "udp.srcport", field] {
         command.args(["-e", field]);
     }
@@ -87,10 +121,20 @@ fn tshark_reads_what_was_planned() {
     }
     let lab = Lab::new();
     for version in QuicVersion::ALL {
+        // Not known to it.
+        let (q44, q47) = (QuicVersion::Q044, QuicVersion::Q047);
+        if [q44, q47, QuicVersion::Q048, QuicVersion::Q049].contains(&version) {
+            continue;
+        }
         let plan = Plan::quic(SEED, version, COUNT, false);
-        let is_tls = !matches!(version, QuicVersion::Q046 | QuicVersion::Q043);
+        let is_tls = version.is_sealed();
         let field = if is_tls { "tls.handshake.extensions_server_name" } else { "gquic.tag.sni" };
         assert_eq!(tsharks(&written(&lab, &plan), field), planned(&plan), "{version:?}");
+    }
+    for version in DtlsVersion::ALL {
+        let plan = Plan::dtls(SEED, version, COUNT, false);
+        let found = tsharks(&written(&lab, &plan), "dtls.handshake.extensions_server_name");
+        assert_eq!(found, planned(&plan), "{version:?}");
     }
 }
 

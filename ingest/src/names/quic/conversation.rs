@@ -20,7 +20,7 @@ const PACKETS_MAX: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// What was opened is no hello.
-    NotQuic,
+    NoHello,
     /// The hello is not whole yet.
     More,
     /// The hello, as far as it is kept.
@@ -181,7 +181,7 @@ impl Conversation {
             let hello = read(message).filter(|hello| is_whole || hello.server_name.is_some());
             let outcome = match hello {
                 Some(hello) => Outcome::Hello(hello),
-                None if is_whole => Outcome::NotQuic,
+                None if is_whole => Outcome::NoHello,
                 None => Outcome::Spent,
             };
             self.hello = Pieces::default();
@@ -199,7 +199,7 @@ mod tests {
 
     use super::*;
     use crate::source::synthetic::QuicVersion;
-    use crate::source::synthetic::quic::{Ids, Seal, chlo, clear, crypto, opaque, retry, stream};
+    use crate::source::synthetic::quic::{Ids, Seal, chlo, clear, crypto, opaque, retry};
     use crate::source::synthetic::rng::Rng;
     use crate::source::synthetic::tls::{Hello, Version};
     use crate::source::synthetic::wire::Wire;
@@ -318,8 +318,8 @@ mod tests {
         let hello = chlo(Some("again.example"), 40, &mut rng);
         let (first, second) = hello.split_at(60);
         let pieces: [(usize, &[u8]); 2] = [(1_024, first), (1_084, second)];
-        for version in [QuicVersion::Q046, QuicVersion::Q043] {
-            let packet = clear(version, SERVER_ID, &frames(&pieces, stream), &mut rng);
+        for version in QuicVersion::ALL.into_iter().filter(|version| !version.is_sealed()) {
+            let packet = clear(version, SERVER_ID, &frames(&pieces, version.piece()), &mut rng);
             let outcome = Conversation::default().take(&packet);
             assert_eq!(name_of(&outcome), Some("again.example"), "{version:?}");
         }
@@ -329,7 +329,7 @@ mod tests {
     fn what_is_no_hello_is_declined() {
         let mut talk = Conversation::default();
         let other = initial(QuicVersion::V1, IDS, SERVER_ID, &[(0, &[2, 0, 0, 2, 3, 3])]);
-        assert_eq!(talk.take(&other), Outcome::NotQuic);
+        assert_eq!(talk.take(&other), Outcome::NoHello);
         // Nothing but what has its version, its fixed bit and ids within their bound begins anything.
         for damage in [(0, 0x40), (1, 7), (5, 21), (5, 7)] {
             let mut packet = initial(QuicVersion::V1, IDS, SERVER_ID, &[]);
@@ -343,7 +343,12 @@ mod tests {
         if version.is_sealed() {
             return initial(version, IDS, SERVER_ID, pieces);
         }
-        clear(version, SERVER_ID, &frames(pieces, stream), &mut Rng::of(1, "clear", "test"))
+        clear(
+            version,
+            SERVER_ID,
+            &frames(pieces, version.piece()),
+            &mut Rng::of(1, "clear", "test"),
+        )
     }
 
     proptest! {
@@ -373,7 +378,7 @@ mod tests {
             let mut named = None;
             for pieces in pieces.chunks(each) {
                 let outcome = talk.take(&datagram(version, pieces));
-                prop_assert!(named.is_some() || !matches!(outcome, Outcome::NotQuic | Outcome::Spent));
+                prop_assert!(named.is_some() || !matches!(outcome, Outcome::NoHello | Outcome::Spent));
                 named = named.or_else(|| name_of(&outcome).map(str::to_owned));
                 prop_assert!(talk.octets() <= MESSAGE_MAX + 1_024);
             }

@@ -1,10 +1,18 @@
-//! Google's QUIC before it took over TLS: packets in the clear up to Q046, and the hello in Google's own format.
+//! Google's QUIC before it took over TLS: packets in the clear up to Q049, and the hello in Google's own format.
+//!
+//! What each version changed is told in the notes on versions of its public source: Q044 the header, Q046 the header again, Q047 ids of any length, Q048
+//! CRYPTO frames, Q049 lengths in the header.
 
 use crate::hint::ClientHello;
 use crate::names::cursor::Cursor;
 use crate::names::quic::dialect::FrameSet;
+use crate::names::quic::header::{FIRST_ID_MIN, ID_MAX};
 use crate::names::text::host_name;
 
+/// Bits of a long header.
+const LONG: u8 = 0xc0;
+/// Type 0x7f was an Initial up to draft-ietf-quic-transport-13.
+const OLD_INITIAL: u8 = 0xff;
 /// Version and connection id of eight octets are there; the bits above are of other headers.
 const PUBLIC_FLAGS: u8 = 0x09;
 /// Authentication hash of a packet that is not encrypted.
@@ -17,34 +25,57 @@ pub(crate) fn has_version(datagram: &[u8]) -> bool {
     clear(datagram).is_some()
 }
 
-/// Frames of a packet in the clear, and how to read them. Later packets of such versions are encrypted under the same header.
+/// Frames of a client's packet in the clear, and how to read them. Later packets of such versions are encrypted under the same header.
 pub(crate) fn clear(datagram: &[u8]) -> Option<(&[u8], FrameSet)> {
     let mut reader = Cursor(datagram);
     let form = reader.u8()?;
-    let number_octets = if form & 0xc0 == 0xc0 {
-        // Q046: no id of the sender, eight octets of the receiver's.
-        if reader.take(4)? != b"Q046" || reader.u8()? != 0x50 {
-            return None;
-        }
-        reader.take(8)?;
-        usize::from(form & 3) + 1
-    } else {
-        if form & (0xc0 | PUBLIC_FLAGS | 0x06) != PUBLIC_FLAGS {
-            return None;
-        }
-        reader.take(8)?;
-        if !matches!(reader.take(4)?, [b'Q', b'0', b'3', b'9'] | [b'Q', b'0', b'4', b'0'..=b'3']) {
-            return None;
-        }
-        match form >> 4 & 3 {
-            0 => 1,
-            1 => 2,
-            2 => 4,
-            _ => 6,
-        }
-    };
+    let number_octets =
+        if form & LONG == LONG { long(form, &mut reader)? } else { short(form, &mut reader)? };
     reader.take(number_octets + HASH_OCTETS)?;
     Some((reader.0, FrameSet::Google { number_octets }))
+}
+
+/// The header up to Q043, down to the packet number; gives the octets of that.
+fn short(form: u8, reader: &mut Cursor<'_>) -> Option<usize> {
+    if form & (LONG | PUBLIC_FLAGS | 0x06) != PUBLIC_FLAGS {
+        return None;
+    }
+    reader.take(8)?;
+    if !matches!(reader.take(4)?, [b'Q', b'0', b'3', b'9'] | [b'Q', b'0', b'4', b'0'..=b'3']) {
+        return None;
+    }
+    Some(match form >> 4 & 3 {
+        0 => 1,
+        1 => 2,
+        2 => 4,
+        _ => 6,
+    })
+}
+
+/// The headers from Q044 on, after the IETF's of their time. Of an Initial only, and with an id for the server.
+fn long(form: u8, reader: &mut Cursor<'_>) -> Option<usize> {
+    let [b'Q', b'0', b'4', version @ b'4'..=b'9'] = *reader.take(4)? else { return None };
+    let (is_initial, number_octets) = match version {
+        b'4' | b'5' => (form == OLD_INITIAL, 4),
+        _ => (form & 0x30 == 0, usize::from(form & 3) + 1),
+    };
+    let (to, from) = if version == b'9' {
+        let lengths = (reader.vector8()?.len(), reader.vector8()?.len());
+        // A token and a length, as in the header of later versions.
+        let token_octets = reader.varint()?;
+        reader.take(token_octets)?;
+        reader.varint()?;
+        lengths
+    } else {
+        // Each half tells an id's octets less three; 0 is none.
+        let halves = reader.u8()?;
+        let octets = |half: u8| if half == 0 { 0 } else { usize::from(half) + 3 };
+        let (to, from) = (octets(halves >> 4), octets(halves & 15));
+        reader.take(to + from)?;
+        (to, from)
+    };
+    let is_clients = (FIRST_ID_MIN..=ID_MAX).contains(&to) && from <= ID_MAX;
+    (is_initial && is_clients).then_some(number_octets)
 }
 
 /// Octets of the hello that a message begins, as far as that is known: its head ends with the end of the last value.

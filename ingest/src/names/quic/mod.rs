@@ -1,6 +1,6 @@
 //! QUIC: the client's hello out of its Initial packets, whose keys anyone on the path can make (RFC 9001 section 5.2).
 //!
-//! IETF versions 1 and 2, drafts 22 to 34, and of Google's own Q039 to Q043, Q046, Q050, T050 and T051.
+//! IETF versions 1 and 2, drafts 22 to 34, and of Google's own Q039 to Q050, T050 and T051.
 
 mod conversation;
 mod dialect;

@@ -11,6 +11,7 @@ mod dhcp;
 mod dns;
 mod draft;
 mod drawn;
+pub(crate) mod dtls;
 mod envelope;
 mod even;
 mod flood;
@@ -40,6 +41,7 @@ pub(crate) mod wire;
 mod wrapped;
 
 pub use bulk::{Bulk, LongFlow};
+pub use dtls::DtlsVersion;
 pub use envelope::Written;
 pub use even::Even;
 pub use flood::{Flood, Worst};

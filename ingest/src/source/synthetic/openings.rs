@@ -3,7 +3,7 @@
 //! The hello in pieces, over datagrams, in any order and twice; Retry and version negotiation; ids of any length; coalesced packets.
 
 use crate::source::synthetic::quic::{
-    Ids, QuicVersion, Seal, chlo, clear, crypto, negotiation, opaque, retry, stream,
+    Ids, QuicVersion, Seal, chlo, clear, crypto, negotiation, opaque, retry,
 };
 use crate::source::synthetic::rng::Rng;
 use crate::source::synthetic::tls::{Hello, Version};
@@ -18,11 +18,11 @@ const PIECE_MAX: usize = 1_000;
 pub(crate) type Sent = (bool, Vec<u8>);
 
 /// A number below `limit`.
-fn below(rng: &mut Rng, limit: usize) -> usize {
+pub(crate) fn below(rng: &mut Rng, limit: usize) -> usize {
     usize::try_from(rng.below(u64::try_from(limit).unwrap_or(0))).unwrap_or(0)
 }
 
-fn shuffle<T>(items: &mut [T], rng: &mut Rng) {
+pub(crate) fn shuffle<T>(items: &mut [T], rng: &mut Rng) {
     for at in 1..items.len() {
         items.swap(at, below(rng, at + 1));
     }
@@ -64,7 +64,7 @@ fn grow(message: &mut [u8], at: usize, by: usize) {
 }
 
 /// A hello cut in pieces, each with its offset; in any order where that is asked for.
-fn pieces<'a>(hello: &'a [u8], is_wild: bool, rng: &mut Rng) -> Vec<(usize, &'a [u8])> {
+pub(crate) fn pieces<'a>(hello: &'a [u8], is_wild: bool, rng: &mut Rng) -> Vec<(usize, &'a [u8])> {
     let (mut pieces, mut at) = (Vec::new(), 0);
     let largest = if is_wild { 20 + below(rng, 600) } else { PIECE_MAX };
     while at < hello.len() {
@@ -220,7 +220,12 @@ fn sealed(version: QuicVersion, hello: &[u8], course: Course, rng: &mut Rng) -> 
 
 /// A connection of one of Google's in the clear.
 fn google(version: QuicVersion, hello: &[u8], is_wild: bool, rng: &mut Rng) -> Vec<Sent> {
-    let id = rng.bytes(8);
-    let flight = flight(hello, is_wild, stream, rng);
+    let octets = if matches!(version, QuicVersion::Q047 | QuicVersion::Q048) && is_wild {
+        8 + below(rng, 11)
+    } else {
+        8
+    };
+    let id = rng.bytes(octets);
+    let flight = flight(hello, is_wild, version.piece(), rng);
     flight.iter().map(|frames| (true, clear(version, &id, frames, rng))).collect()
 }

@@ -22,16 +22,35 @@ pub enum QuicVersion {
     Draft27,
     /// draft-ietf-quic-transport-22.
     Draft22,
-    /// Google's, in the clear, with a long header.
+    /// Google's, in the clear, with a header like that of its time's drafts.
+    Q044,
+    /// The same, with a later one.
     Q046,
+    /// The same, with ids of any length.
+    Q047,
+    /// The same, with CRYPTO frames.
+    Q048,
+    /// The same, with the header that stayed.
+    Q049,
     /// Google's, in the clear, with the older header.
     Q043,
 }
 
 impl QuicVersion {
     /// All there are.
-    pub const ALL: [Self; 7] =
-        [Self::V1, Self::V2, Self::Draft29, Self::Draft27, Self::Draft22, Self::Q046, Self::Q043];
+    pub const ALL: [Self; 11] = [
+        Self::V1,
+        Self::V2,
+        Self::Draft29,
+        Self::Draft27,
+        Self::Draft22,
+        Self::Q049,
+        Self::Q048,
+        Self::Q047,
+        Self::Q046,
+        Self::Q044,
+        Self::Q043,
+    ];
 
     /// The number on the wire.
     pub(crate) fn number(self) -> u32 {
@@ -41,14 +60,27 @@ impl QuicVersion {
             Self::Draft29 => 0xff00_001d,
             Self::Draft27 => 0xff00_001b,
             Self::Draft22 => 0xff00_0016,
+            Self::Q049 => u32::from_be_bytes(*b"Q049"),
+            Self::Q048 => u32::from_be_bytes(*b"Q048"),
+            Self::Q047 => u32::from_be_bytes(*b"Q047"),
             Self::Q046 => u32::from_be_bytes(*b"Q046"),
+            Self::Q044 => u32::from_be_bytes(*b"Q044"),
             Self::Q043 => u32::from_be_bytes(*b"Q043"),
         }
     }
 
-    /// Whether its first packets are encrypted.
-    pub(crate) fn is_sealed(self) -> bool {
-        !matches!(self, Self::Q046 | Self::Q043)
+    /// Whether its first packets are encrypted, and carry a hello of TLS.
+    pub fn is_sealed(self) -> bool {
+        matches!(self, Self::V1 | Self::V2 | Self::Draft29 | Self::Draft27 | Self::Draft22)
+    }
+
+    /// Writes a frame with a piece of the hello.
+    pub(crate) fn piece(self) -> fn(&mut Wire, usize, &[u8]) {
+        match self {
+            Self::Q043 | Self::Q044 | Self::Q046 | Self::Q047 => stream,
+            Self::Q048 | Self::Q049 => |w, offset, data| numbered(w.u8(8), offset, data),
+            _ => crypto,
+        }
     }
 
     fn salt(self) -> [u8; 20] {
@@ -177,7 +209,10 @@ pub(crate) fn varint(w: &mut Wire, value: usize) {
 
 /// A CRYPTO frame (RFC 9000 section 19.6).
 pub(crate) fn crypto(w: &mut Wire, offset: usize, data: &[u8]) {
-    w.u8(6);
+    numbered(w.u8(6), offset, data);
+}
+
+fn numbered(w: &mut Wire, offset: usize, data: &[u8]) {
     varint(w, offset);
     varint(w, data.len());
     w.bytes(data);
@@ -213,12 +248,20 @@ pub(crate) fn negotiation(version: QuicVersion, ids: Ids<'_>) -> Vec<u8> {
 
 /// A packet of Google's before encryption: header, hash, frames.
 pub(crate) fn clear(version: QuicVersion, id: &[u8], frames: &[u8], rng: &mut Rng) -> Vec<u8> {
+    let half = |id: &[u8]| u8::try_from(id.len()).unwrap_or(0).saturating_sub(3) << 4;
     Wire::of(|w| {
-        if version == QuicVersion::Q046 {
-            w.u8(0xc3).u32(version.number()).u8(0x50).bytes(id).u32(1);
-        } else {
-            w.u8(0x09).bytes(id).u32(version.number()).u8(1);
-        }
+        match version {
+            QuicVersion::Q043 => w.u8(0x09).bytes(id).u32(version.number()).u8(1),
+            QuicVersion::Q044 => w.u8(0xff).u32(version.number()).u8(half(id)).bytes(id).u32(1),
+            QuicVersion::Q049 => {
+                w.u8(0xc3).u32(version.number());
+                Ids { to: id, from: &[] }.write(w);
+                w.u8(0);
+                varint(w, 4 + 12 + frames.len());
+                w.u32(1)
+            }
+            _ => w.u8(0xc3).u32(version.number()).u8(half(id)).bytes(id).u32(1),
+        };
         w.bytes(&rng.bytes(12)).bytes(frames);
     })
 }

@@ -53,7 +53,7 @@ impl Plan {
     }
 }
 
-fn packets(path: Path, start_ns: i64, sent: Vec<Sent>) -> Vec<Packet> {
+pub(crate) fn packets(path: Path, start_ns: i64, sent: Vec<Sent>) -> Vec<Packet> {
     let (client, server) = (path.client.port(), path.server.port());
     let times = (0_i64..).map(|nth| start_ns + nth * 3 * MILLI);
     times
