@@ -82,7 +82,7 @@ fn day() -> Vec<FlowRow> {
     rows.take()
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
+/// `SplitMix64` (Steele, Lea, Flood 2014).
 struct Random(u64);
 
 impl Random {
@@ -95,7 +95,7 @@ impl Random {
     }
 
     fn below(&mut self, bound: u32) -> u32 {
-        u32::try_from((self.next() >> 32) * u64::from(bound) >> 32).unwrap_or(0)
+        u32::try_from(((self.next() >> 32) * u64::from(bound)) >> 32).unwrap_or(0)
     }
 }
 
@@ -178,14 +178,14 @@ impl Target {
                 let span = (crowd.at_us - 1_000_000, crowd.at_us);
                 file.append(&batch.finish().expect("columns"), span).expect("room for it");
             }
-            took += now() - start;
+            took += now().saturating_sub(start);
         }
         let start = now();
         let span = (crowd.at_us, crowd.at_us);
         file.append(&batch.finish().expect("columns"), span).expect("room for it");
         publisher.seal(file).expect("room for it");
         let entry = publisher.commit(Vec::new(), true).expect("a new publication");
-        took += now() - start;
+        took += now().saturating_sub(start);
         (took, entry.files.iter().map(|file| file.bytes).sum())
     }
 }
