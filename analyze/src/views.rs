@@ -2,7 +2,7 @@
 //! A view judges when it is asked, so history can be judged again under another catalog.
 
 use arrow::datatypes::DataType;
-use schemas::Column;
+use schemas::{Column, Layout};
 
 /// One view.
 #[derive(Debug, Clone, Copy)]
@@ -29,15 +29,39 @@ pub const ATTRIBUTED: View = View {
 };
 
 const fn text(name: &'static str, unit: &'static str, doc: &'static str) -> Column {
-    Column { name, unit, same_as: "", doc, data_type: || DataType::Utf8View, nullable: true }
+    Column {
+        name,
+        unit,
+        same_as: "",
+        doc,
+        data_type: || DataType::Utf8View,
+        nullable: true,
+        layout: Layout::Words,
+    }
 }
 
 const fn flag(name: &'static str, doc: &'static str) -> Column {
-    Column { name, unit: "", same_as: "", doc, data_type: || DataType::Boolean, nullable: true }
+    Column {
+        name,
+        unit: "",
+        same_as: "",
+        doc,
+        data_type: || DataType::Boolean,
+        nullable: true,
+        layout: Layout::Words,
+    }
 }
 
 const fn number(name: &'static str, unit: &'static str, doc: &'static str) -> Column {
-    Column { name, unit, same_as: "", doc, data_type: || DataType::Int64, nullable: true }
+    Column {
+        name,
+        unit,
+        same_as: "",
+        doc,
+        data_type: || DataType::Int64,
+        nullable: true,
+        layout: Layout::Numbers,
+    }
 }
 
 const JUDGED: &[Column] = &[

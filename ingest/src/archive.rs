@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::slice;
 
 use arrow::record_batch::RecordBatch;
 use schemas::column::Table;
@@ -15,15 +16,15 @@ use schemas::store::{Hour, Publisher, StoreError};
 
 use crate::privacy::Released;
 
-/// Rows turned into columns at a time.
-const BATCH_ROWS: usize = 16_384;
+/// Rows turned into columns at a time: as many as a processor's cache holds.
+const BATCH_ROWS: usize = 4_096;
 /// Files of a table that grow at the same time: a capture out of order by a day still makes one file an hour.
 const OPEN_HOURS_MAX: usize = 24;
 
 /// Takes finished rows that have passed privacy.
 pub(crate) trait Archive {
-    /// A row of `flows`.
-    fn flow(&mut self, row: &Released<FlowRow>) -> Result<(), StoreError>;
+    /// Rows of `flows`.
+    fn flows(&mut self, rows: &Released<&[FlowRow]>) -> Result<(), StoreError>;
     /// A row of `dns`.
     fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError>;
     /// A row of `devices`.
@@ -55,8 +56,8 @@ pub(crate) trait Archive {
 pub(crate) struct Nowhere;
 
 impl Archive for Nowhere {
-    fn flow(&mut self, row: &Released<FlowRow>) -> Result<(), StoreError> {
-        black_box(row);
+    fn flows(&mut self, rows: &Released<&[FlowRow]>) -> Result<(), StoreError> {
+        black_box(rows);
         Ok(())
     }
     fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError> {
@@ -76,7 +77,7 @@ impl Archive for Nowhere {
 trait Columns: Default {
     type Row;
     const TABLE: Table;
-    fn append(&mut self, row: &Self::Row) -> usize;
+    fn extend(&mut self, rows: &[Self::Row]) -> usize;
     fn finish(&mut self) -> Result<RecordBatch, arrow::error::ArrowError>;
     fn at(row: &Self::Row) -> i64;
 }
@@ -86,8 +87,8 @@ macro_rules! columns {
         impl Columns for $batch {
             type Row = $row;
             const TABLE: Table = $table;
-            fn append(&mut self, row: &$row) -> usize {
-                self.append(row);
+            fn extend(&mut self, rows: &[$row]) -> usize {
+                self.extend(rows);
                 self.len()
             }
             fn finish(&mut self) -> Result<RecordBatch, arrow::error::ArrowError> {
@@ -123,9 +124,14 @@ impl<C: Columns> Cabinet<C> {
         Self { hours: BTreeMap::new(), uses: 0 }
     }
 
-    fn add(&mut self, row: &C::Row, publisher: &mut Publisher) -> Result<(), StoreError> {
-        let at = C::at(row);
-        let hour = Hour::of_micros(at);
+    fn add(&mut self, rows: &[C::Row], publisher: &mut Publisher) -> Result<(), StoreError> {
+        let hour = |row: &C::Row| Hour::of_micros(C::at(row));
+        rows.chunk_by(|a, b| hour(a) == hour(b)).try_for_each(|rows| self.add_run(rows, publisher))
+    }
+
+    /// Adds rows of one hour.
+    fn add_run(&mut self, rows: &[C::Row], publisher: &mut Publisher) -> Result<(), StoreError> {
+        let Some(hour) = rows.first().map(|row| Hour::of_micros(C::at(row))) else { return Ok(()) };
         if !self.hours.contains_key(&hour) && self.hours.len() >= OPEN_HOURS_MAX {
             let oldest =
                 self.hours.iter().min_by_key(|(_, drawer)| drawer.used).map(|(hour, _)| *hour);
@@ -141,8 +147,9 @@ impl<C: Columns> Cabinet<C> {
             used: 0,
         });
         drawer.used = self.uses;
-        drawer.span = (drawer.span.0.min(at), drawer.span.1.max(at));
-        if drawer.batch.append(row) >= BATCH_ROWS {
+        let join = |(from, to): (i64, i64), at: i64| (from.min(at), to.max(at));
+        drawer.span = rows.iter().map(C::at).fold(drawer.span, join);
+        if drawer.batch.extend(rows) >= BATCH_ROWS {
             pour(hour, drawer, publisher)?;
         }
         Ok(())
@@ -224,17 +231,17 @@ impl Files {
 }
 
 impl Archive for Files {
-    fn flow(&mut self, row: &Released<FlowRow>) -> Result<(), StoreError> {
-        self.flows.add(row, &mut self.publisher)
+    fn flows(&mut self, rows: &Released<&[FlowRow]>) -> Result<(), StoreError> {
+        self.flows.add(rows, &mut self.publisher)
     }
     fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError> {
-        self.dns.add(row, &mut self.publisher)
+        self.dns.add(slice::from_ref(row), &mut self.publisher)
     }
     fn device(&mut self, row: &Released<DeviceRow>) -> Result<(), StoreError> {
-        self.devices.add(row, &mut self.publisher)
+        self.devices.add(slice::from_ref(row), &mut self.publisher)
     }
     fn ledger(&mut self, row: &LedgerRow) -> Result<(), StoreError> {
-        self.ledger.add(row, &mut self.publisher)
+        self.ledger.add(slice::from_ref(row), &mut self.publisher)
     }
     fn abandon(self) {
         self.publisher.abandon();

@@ -87,6 +87,8 @@ impl<O: Outbox> Desk<O> {
             lane: self.draft.lane,
             sequence: self.draft.sequence,
             clock: self.draft.clock,
+            // Room for as many as last time: growing step by step would move each row twice, and room that is not used is memory that waits.
+            rows: Vec::with_capacity(self.draft.rows.len()),
             ..Delivery::default()
         };
         let mut delivery = std::mem::replace(&mut self.draft, next);

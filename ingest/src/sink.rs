@@ -184,17 +184,17 @@ impl<A: Archive> Sink<A> {
         Ok(())
     }
 
-    fn write(&mut self, lane: usize, delivery: Delivery) -> Result<(), StoreError> {
+    fn write(&mut self, lane: usize, mut delivery: Delivery) -> Result<(), StoreError> {
         let is_shared = self.lanes.len() > 1;
         let Some(book) = self.lanes.get_mut(lane) else { return Ok(()) };
         self.waiting_rows -= delivery.rows.len();
-        for mut row in delivery.rows {
-            self.resolutions.name(&mut row);
+        for row in &mut delivery.rows {
+            self.resolutions.name(row);
             book.exported.rows += 1;
             book.rows += 1;
-            if is_one_way(&row) {
+            if is_one_way(row) {
                 book.exported.one_way += 1;
-                let is_stray = is_shared && self.strays.is_stray(&row, lane);
+                let is_stray = is_shared && self.strays.is_stray(row, lane);
                 book.exported.wrong_lane += u64::from(is_stray);
             }
             book.exported.sums.packets += row.packets.unsigned_abs();
@@ -202,9 +202,9 @@ impl<A: Archive> Sink<A> {
             book.exported.sums.ip_bytes += row.bytes.unsigned_abs();
             self.written.flow_rows += 1;
             self.written.flows += u64::from(row.flow_part == 0);
-            // Last: names and strays are found by true addresses.
-            self.archive.flow(&self.privacy.flow(row))?;
         }
+        // Last: names and strays are found by true addresses.
+        self.archive.flows(&self.privacy.flows(&mut delivery.rows))?;
         if let Some(end) = delivery.interval {
             self.balance(lane, &end)?;
         }

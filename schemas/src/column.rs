@@ -2,15 +2,17 @@
 //!
 //! The Rust type of a field decides its Arrow type, so that row and schema cannot disagree.
 
-use std::fmt::{Debug, Write as _};
+use std::fmt::Debug;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayBuilder, ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, ListBuilder, StringBuilder,
-    TimestampMicrosecondBuilder,
-};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::array::{ArrayRef, ArrowPrimitiveType};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::error::ArrowError;
+
+use crate::build::{Build, Lists, Numbers, Optional, Texts, Truths};
 
 /// One column of a table: what a reader of the data needs to know about it.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +29,8 @@ pub struct Column {
     pub data_type: fn() -> DataType,
     /// Whether null (not observed) can occur.
     pub nullable: bool,
+    /// How its values lie in a file.
+    pub layout: Layout,
 }
 
 /// A table of the dataset.
@@ -72,143 +76,159 @@ impl std::fmt::Display for Mac {
     }
 }
 
+/// How the values of a column lie in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// First bytes together, then second ones: the high ones are all but the same.
+    Numbers,
+    /// The same, and for each page its range, so that readers skip pages.
+    Times,
+    /// Each text once, and its numbers.
+    Words,
+    /// The same, and for each page its range.
+    Texts,
+}
+
 /// A Rust value that knows its Arrow column.
 pub trait Cell {
-    /// The builder of that column.
-    type Builder: ArrayBuilder + Default + Debug;
+    /// That column under construction.
+    type Column: Debug + Default;
     /// Whether the type has a null.
     const NULLABLE: bool = false;
+    /// How the values lie in a file.
+    const LAYOUT: Layout;
     /// The Arrow type.
     fn data_type() -> DataType;
     /// Appends this value.
-    fn append(&self, builder: &mut Self::Builder);
-    /// Appends null; only called for nullable columns.
-    fn append_null(builder: &mut Self::Builder);
-    /// Takes the column out of the builder.
-    fn finish(builder: &mut Self::Builder) -> ArrayRef {
-        builder.finish()
-    }
+    fn append(&self, column: &mut Self::Column);
+    /// Hands the column over; where `valid` says no, a row is null.
+    fn finish(column: &mut Self::Column, valid: Option<NullBuffer>)
+    -> Result<ArrayRef, ArrowError>;
 }
 
-macro_rules! primitive_cell {
-    ($rust:ty, $builder:ty, $data_type:expr, $value:expr) => {
+macro_rules! number_cell {
+    ($rust:ty, $layout:ident, $arrow:ty, $data_type:expr, $value:expr) => {
         impl Cell for $rust {
-            type Builder = $builder;
+            type Column = Numbers<<$arrow as ArrowPrimitiveType>::Native>;
+            const LAYOUT: Layout = Layout::$layout;
             fn data_type() -> DataType {
                 $data_type
             }
-            fn append(&self, builder: &mut Self::Builder) {
+            fn append(&self, column: &mut Self::Column) {
                 let value: fn(&$rust) -> _ = $value;
-                builder.append_value(value(self));
+                column.push(value(self));
             }
-            fn append_null(builder: &mut Self::Builder) {
-                builder.append_null();
+            fn finish(
+                column: &mut Self::Column,
+                valid: Option<NullBuffer>,
+            ) -> Result<ArrayRef, ArrowError> {
+                Ok(Arc::new(column.finish::<$arrow>(valid)?.with_data_type($data_type)))
             }
         }
     };
 }
 
-primitive_cell!(i64, Int64Builder, DataType::Int64, |v| *v);
-primitive_cell!(i32, Int32Builder, DataType::Int32, |v| *v);
-primitive_cell!(bool, BooleanBuilder, DataType::Boolean, |v| *v);
+number_cell!(i64, Numbers, Int64Type, DataType::Int64, |v| *v);
+number_cell!(i32, Numbers, Int32Type, DataType::Int32, |v| *v);
+number_cell!(Micros, Times, TimestampMicrosecondType, time(), |v| v.0);
 
-impl Cell for Micros {
-    type Builder = TimestampMicrosecondBuilder;
+fn time() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+impl Cell for bool {
+    type Column = Truths;
+    const LAYOUT: Layout = Layout::Words;
     fn data_type() -> DataType {
-        DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+        DataType::Boolean
     }
-    fn append(&self, builder: &mut Self::Builder) {
-        builder.append_value(self.0);
+    fn append(&self, column: &mut Self::Column) {
+        column.push(*self);
     }
-    fn append_null(builder: &mut Self::Builder) {
-        builder.append_null();
-    }
-    fn finish(builder: &mut Self::Builder) -> ArrayRef {
-        Arc::new(builder.finish().with_timezone("UTC"))
+    fn finish(column: &mut Truths, valid: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+        Ok(column.finish(valid))
     }
 }
 
 macro_rules! text_cell {
-    ($($rust:ty),*) => {$(
+    ($rust:ty, $layout:ident, $append:expr) => {
         impl Cell for $rust {
-            type Builder = StringBuilder;
+            type Column = Texts;
+            const LAYOUT: Layout = Layout::$layout;
             fn data_type() -> DataType {
                 DataType::Utf8
             }
-            fn append(&self, builder: &mut Self::Builder) {
-                // Writing into a string builder cannot fail.
-                let _ = write!(builder, "{self}");
-                builder.append_value("");
+            fn append(&self, column: &mut Self::Column) {
+                let append: fn(&$rust, &mut Texts) = $append;
+                append(self, column);
             }
-            fn append_null(builder: &mut Self::Builder) {
-                builder.append_null();
-            }
-        }
-    )*};
-}
-
-text_cell!(IpAddr, Mac);
-
-macro_rules! str_cell {
-    ($($rust:ty),*) => {$(
-        impl Cell for $rust {
-            type Builder = StringBuilder;
-            fn data_type() -> DataType {
-                DataType::Utf8
-            }
-            fn append(&self, builder: &mut Self::Builder) {
-                builder.append_value(self);
-            }
-            fn append_null(builder: &mut Self::Builder) {
-                builder.append_null();
+            fn finish(
+                column: &mut Self::Column,
+                valid: Option<NullBuffer>,
+            ) -> Result<ArrayRef, ArrowError> {
+                column.finish(valid)
             }
         }
-    )*};
+    };
 }
 
-str_cell!(&'static str, Box<str>, Arc<str>);
+text_cell!(&'static str, Words, |text, column| column.push(text));
+text_cell!(Box<str>, Texts, |text, column| column.push(text));
+text_cell!(Arc<str>, Texts, |text, column| column.push(text));
+text_cell!(IpAddr, Texts, |address, column| column.push_ip(*address));
+text_cell!(Mac, Words, |mac, column| column.push_mac(mac.0));
 
-impl<T: Cell> Cell for Option<T> {
-    type Builder = T::Builder;
+impl<T: Cell<Column: Build>> Cell for Option<T> {
+    type Column = Optional<T::Column>;
     const NULLABLE: bool = true;
+    const LAYOUT: Layout = T::LAYOUT;
     fn data_type() -> DataType {
         T::data_type()
     }
-    fn append(&self, builder: &mut Self::Builder) {
+    fn append(&self, column: &mut Self::Column) {
         match self {
-            Some(value) => value.append(builder),
-            None => T::append_null(builder),
+            Some(value) => value.append(column.value()),
+            None => column.null(),
         }
     }
-    fn append_null(builder: &mut Self::Builder) {
-        T::append_null(builder);
-    }
-    fn finish(builder: &mut Self::Builder) -> ArrayRef {
-        T::finish(builder)
+    fn finish(column: &mut Self::Column, _: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+        column.finish(T::data_type, T::finish)
     }
 }
 
 /// A list; an empty one is written as null, for nothing was observed.
-impl<T: Cell> Cell for Vec<T> {
-    type Builder = ListBuilder<T::Builder>;
+impl<T: Cell<Column: Build>> Cell for Vec<T> {
+    type Column = Optional<Lists<T::Column>>;
     const NULLABLE: bool = true;
+    const LAYOUT: Layout = Layout::Words;
     fn data_type() -> DataType {
-        DataType::List(Arc::new(Field::new_list_field(T::data_type(), true)))
+        DataType::List(item::<T>())
     }
-    fn append(&self, builder: &mut Self::Builder) {
-        for value in self {
-            value.append(builder.values());
+    fn append(&self, column: &mut Self::Column) {
+        if self.is_empty() {
+            return column.null();
         }
-        builder.append(!self.is_empty());
+        let lists = column.value();
+        for value in self {
+            value.append(&mut lists.items);
+        }
+        lists.close(self.len());
     }
-    fn append_null(builder: &mut Self::Builder) {
-        builder.append_null();
+    fn finish(column: &mut Self::Column, _: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+        column.finish(Self::data_type, |lists, valid| {
+            let items = T::finish(&mut lists.items, None)?;
+            lists.finish(item::<T>(), items, valid)
+        })
     }
+}
+
+fn item<T: Cell>() -> FieldRef {
+    Arc::new(Field::new_list_field(T::data_type(), true))
 }
 
 /// Declares a table: `name: Row, Batch, partition column, "doc" { column: Type, "unit", "same as", "doc"; … }`.
 ///
-/// Makes the row struct, the batch builder (`append`, `len`, `finish`) and `TABLE`.
+/// Makes the row struct, the batch builder (`append`, `extend`, `len`, `finish`) and `TABLE`.
 macro_rules! table {
     ($table:literal: $row:ident, $batch:ident, $partition:literal, $doc:literal {
         $($name:ident: $ty:ty, $unit:literal, $same:literal, $text:literal;)*
@@ -224,14 +244,21 @@ macro_rules! table {
         #[derive(Debug, Default)]
         pub struct $batch {
             rows: usize,
-            $($name: <$ty as $crate::column::Cell>::Builder,)*
+            $($name: <$ty as $crate::column::Cell>::Column,)*
         }
 
         impl $batch {
             /// Adds a row.
             pub fn append(&mut self, row: &$row) {
-                $($crate::column::Cell::append(&row.$name, &mut self.$name);)*
-                self.rows += 1;
+                self.extend(std::slice::from_ref(row));
+            }
+
+            /// Adds rows: column by column, which keeps a column in the processor's registers.
+            pub fn extend(&mut self, rows: &[$row]) {
+                $(for row in rows {
+                    $crate::column::Cell::append(&row.$name, &mut self.$name);
+                })*
+                self.rows += rows.len();
             }
 
             /// Rows held.
@@ -249,7 +276,7 @@ macro_rules! table {
                 self.rows = 0;
                 arrow::record_batch::RecordBatch::try_new(
                     TABLE.schema(),
-                    vec![$(<$ty as $crate::column::Cell>::finish(&mut self.$name),)*],
+                    vec![$(<$ty as $crate::column::Cell>::finish(&mut self.$name, None)?,)*],
                 )
             }
         }
@@ -267,6 +294,7 @@ macro_rules! table {
                 doc: $text,
                 data_type: <$ty as $crate::column::Cell>::data_type,
                 nullable: <$ty as $crate::column::Cell>::NULLABLE,
+                layout: <$ty as $crate::column::Cell>::LAYOUT,
             },)*],
         };
     };

@@ -3,6 +3,7 @@
 //!
 //! Each column is declared once, in [`flow`], [`dns`], [`devices`] or [`ledger`]; schema, row type, batch builder and reference are made from that declaration.
 
+mod build;
 pub mod column;
 pub mod devices;
 pub mod dns;
@@ -11,7 +12,7 @@ pub mod ledger;
 pub mod reject;
 pub mod store;
 
-pub use column::{Column, Mac, Micros, Table};
+pub use column::{Column, Layout, Mac, Micros, Table};
 
 /// Every table of the dataset, in the order of the reference.
 pub const TABLES: [&Table; 4] = [&flow::TABLE, &dns::TABLE, &devices::TABLE, &ledger::TABLE];

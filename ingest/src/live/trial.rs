@@ -125,8 +125,8 @@ struct Memory {
 }
 
 impl Archive for Memory {
-    fn flow(&mut self, row: &Released<FlowRow>) -> Result<(), StoreError> {
-        self.flows.push(FlowRow::clone(row));
+    fn flows(&mut self, rows: &Released<&[FlowRow]>) -> Result<(), StoreError> {
+        self.flows.extend_from_slice(rows);
         Ok(())
     }
     fn dns(&mut self, _: &Released<DnsRow>) -> Result<(), StoreError> {

@@ -133,14 +133,16 @@ impl Intake {
 }
 
 impl Archive for Intake {
-    fn flow(&mut self, row: &Released<FlowRow>) -> Result<(), StoreError> {
-        self.flows.append(row);
-        self.sums += Sums {
-            rows: 1,
-            packets: row.packets.unsigned_abs(),
-            wire_bytes: row.wire_bytes.unsigned_abs(),
-            ip_bytes: row.bytes.unsigned_abs(),
-        };
+    fn flows(&mut self, rows: &Released<&[FlowRow]>) -> Result<(), StoreError> {
+        self.flows.extend(rows);
+        for row in rows.iter() {
+            self.sums += Sums {
+                rows: 1,
+                packets: row.packets.unsigned_abs(),
+                wire_bytes: row.wire_bytes.unsigned_abs(),
+                ip_bytes: row.bytes.unsigned_abs(),
+            };
+        }
         self.keep_bound()
     }
 

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
 
-use crate::column::Table;
+use crate::column::{Column, Layout, Table};
 use crate::store::StoreError;
 use crate::store::layout::{self, Hour, Store, staged_name};
 use crate::store::manifest::{self, Entry, FileRecord, Input, hex};
@@ -22,6 +23,8 @@ use crate::store::statement::Statement;
 
 /// Rows are flushed to the file when this much is buffered, so that memory has a bound.
 const BUFFERED_BYTES_MAX: usize = 32 << 20;
+/// Rows of a page at most: what a reader skips or decodes at a time.
+const PAGE_ROWS: usize = 20_000;
 const LOCK: &str = "lock";
 
 /// Hashes and counts what passes through.
@@ -184,12 +187,13 @@ impl Publisher {
         ];
         let stated = self.privacy.as_ref().map(|privacy| privacy.of_table(table.name).to_json());
         pairs.extend(stated.map(|text| pair("outflow.privacy", text)));
-        WriterProperties::builder()
+        let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_data_page_row_count_limit(20_000)
+            .set_data_page_row_count_limit(PAGE_ROWS)
+            .set_statistics_enabled(EnabledStatistics::None)
             .set_created_by(software())
-            .set_key_value_metadata(Some(pairs))
-            .build()
+            .set_key_value_metadata(Some(pairs));
+        table.columns.iter().fold(properties, lay_out).build()
     }
 
     /// Finishes a file; it stays invisible.
@@ -333,6 +337,26 @@ fn is_abandoned(run: &Path) -> bool {
             Ok(lock) => lock.try_lock().is_ok(),
             Err(_) => false,
         }
+}
+
+/// Adds how a column lies in a file.
+///
+/// Measured on rows of a mixed day: numbers take 38 bytes and 240 ns a row when split by bytes, 43 and 290 as packed differences, 43 and 620 with a
+/// dictionary, for that is a look-up in a hash table for each of them. Ranges of all columns took another 190 ns.
+fn lay_out(properties: WriterPropertiesBuilder, column: &Column) -> WriterPropertiesBuilder {
+    let path = || ColumnPath::from(column.name);
+    let properties = match column.layout {
+        Layout::Words | Layout::Texts => properties,
+        Layout::Numbers | Layout::Times => properties
+            .set_column_dictionary_enabled(path(), false)
+            .set_column_encoding(path(), Encoding::BYTE_STREAM_SPLIT),
+    };
+    match column.layout {
+        Layout::Words | Layout::Numbers => properties,
+        Layout::Texts | Layout::Times => {
+            properties.set_column_statistics_enabled(path(), EnabledStatistics::Page)
+        }
+    }
 }
 
 /// Makes a folder's names durable.
