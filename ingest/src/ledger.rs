@@ -273,6 +273,9 @@ impl Account {
             fragments_unmatched: count(end.totals.fragments_unmatched - since.fragments_unmatched),
             dns_evictions: count(end.totals.dns_evictions - since.dns_evictions),
             names_refused: Some(count(end.totals.names_refused - since.names_refused)),
+            duplicates_forgotten: Some(count(
+                end.totals.duplicates_forgotten - since.duplicates_forgotten,
+            )),
             rows_written: count(exported.rows),
             one_way_rows: Some(count(exported.one_way)),
             wrong_lane_flows: Some(count(exported.wrong_lane)),

@@ -38,7 +38,7 @@ pub(crate) fn absorb(total: &mut LedgerRow, row: &LedgerRow) {
         rows_written coverage_s clock_step_us balance_error wire_balance_error ip_balance_error;
         kernel_packets kernel_drops kernel_freezes xdp_rx_dropped xdp_rx_ring_full
         xdp_fill_ring_empty nic_rx_packets nic_rx_dropped nic_rx_errors filtered wire_filtered
-        super_frames ignored_duplicate duplicates tcp_acks tcp_ack_gaps names_refused one_way_rows wrong_lane_flows rows_lost
+        super_frames ignored_duplicate duplicates tcp_acks tcp_ack_gaps names_refused duplicates_forgotten one_way_rows wrong_lane_flows rows_lost
         rows_lost_packets rows_lost_wire_bytes rows_lost_ip_bytes open_lost wire_open_lost
         ip_open_lost kernel_balance_error
     );

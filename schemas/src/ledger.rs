@@ -62,6 +62,7 @@ table! {"ledger": LedgerRow, LedgerBatch, "ts_end",
     fragments_unmatched: i64, "packets", "", "Later fragments counted under ports unknown, their first not seen in time.";
     dns_evictions: i64, "entries", "", "DNS questions, and pieces of messages, forgotten early because they were too many or too long.";
     names_refused: Option<i64>, "entries", "", "Names on the wire not kept because those kept had reached their limit.";
+    duplicates_forgotten: Option<i64>, "packets", "", "Packets forgotten within 10 ms because too many came at a time: copies of them were not found, so that duplicates is a lower bound.";
     rows_written: i64, "rows", "", "Rows of `flows` made in this interval.";
     one_way_rows: Option<i64>, "rows", "", "Of these, with packets in one direction only.";
     wrong_lane_flows: Option<i64>, "flows", "", "Flows whose two directions came to different lanes, each exported one-way.";

@@ -18,4 +18,4 @@ pub use column::{Column, Layout, Mac, Micros, Table};
 pub const TABLES: [&Table; 4] = [&flow::TABLE, &dns::TABLE, &devices::TABLE, &ledger::TABLE];
 
 /// Version of the columns; written into every file and manifest entry. It rises when a column is added; columns are never renamed or retyped.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;

@@ -69,6 +69,7 @@ pub(crate) fn row(from: i64, to: i64) -> LedgerRow {
         fragments_unmatched: 0,
         dns_evictions: 0,
         names_refused: None,
+        duplicates_forgotten: None,
         rows_written: 0,
         one_way_rows: None,
         wrong_lane_flows: None,
