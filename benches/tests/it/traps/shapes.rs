@@ -89,14 +89,21 @@ fn hostile(trap: &Trap) -> Found {
     let (lab, _) = play(&all, |_| {});
     judge(&lab, trap, octets(&all), &mut found);
     let told: Vec<String> = lab
-        .ask("SELECT server_name FROM flows WHERE dst_port = 443")
+        .ask(
+            "SELECT server_name FROM flows WHERE dst_port = 443
+             UNION ALL SELECT unnest(server_names) FROM flows WHERE dst_port = 443",
+        )
         .into_iter()
         .flatten()
         .flatten()
         .collect();
     for name in names() {
-        let kept = kept(&name).to_ascii_lowercase();
-        found.check(told.contains(&kept), &format!("{kept} is not kept as it came: {told:?}"));
+        // What ends at a NUL for most programs is the name, and all of it a further one.
+        let whole = kept(&name).to_ascii_lowercase();
+        let first = whole.split("\\000").next().unwrap_or_default().to_owned();
+        for kept in [whole, first] {
+            found.check(told.contains(&kept), &format!("{kept} is not kept as it came: {told:?}"));
+        }
     }
     let csv = csv(&lab);
     let broken: Vec<_> = csv.lines().filter(|line| cells(line) != 2).collect();
