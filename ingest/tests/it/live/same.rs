@@ -77,8 +77,15 @@ fn facts(rows: &[Row]) -> Vec<String> {
 fn facts_without(rows: &[Row], aside: &str) -> Vec<String> {
     let is_kept = |column: &str| column != aside && !SET_ASIDE.contains(&column);
     let kept = |row: &Row| {
-        let cells = row.iter().filter(|(column, _)| is_kept(column));
-        format!("{:?}", cells.collect::<Vec<_>>())
+        let mut cells: Vec<_> = row.clone().into_iter().collect();
+        cells.retain(|(column, _)| is_kept(column));
+        // Candidates stand in the order of their minutes, and a replay may begin in one and end in the next.
+        for (_, names) in cells.iter_mut().filter(|(column, _)| column == "dns_names") {
+            let mut sorted: Vec<&str> = names.trim_matches(['[', ']']).split(", ").collect();
+            sorted.sort_unstable();
+            *names = sorted.join(", ");
+        }
+        format!("{cells:?}")
     };
     let mut lines: Vec<String> = rows.iter().map(kept).collect();
     lines.sort();
