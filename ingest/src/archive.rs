@@ -24,7 +24,7 @@ const OPEN_HOURS_MAX: usize = 24;
 /// Takes finished rows that have passed privacy.
 pub(crate) trait Archive {
     /// Rows of `flows`.
-    fn flows(&mut self, rows: &Released<&[FlowRow]>) -> Result<(), StoreError>;
+    fn flows(&mut self, rows: &Released<Vec<FlowRow>>) -> Result<(), StoreError>;
     /// A row of `dns`.
     fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError>;
     /// A row of `devices`.
@@ -56,7 +56,7 @@ pub(crate) trait Archive {
 pub(crate) struct Nowhere;
 
 impl Archive for Nowhere {
-    fn flows(&mut self, rows: &Released<&[FlowRow]>) -> Result<(), StoreError> {
+    fn flows(&mut self, rows: &Released<Vec<FlowRow>>) -> Result<(), StoreError> {
         black_box(rows);
         Ok(())
     }
@@ -231,7 +231,7 @@ impl Files {
 }
 
 impl Archive for Files {
-    fn flows(&mut self, rows: &Released<&[FlowRow]>) -> Result<(), StoreError> {
+    fn flows(&mut self, rows: &Released<Vec<FlowRow>>) -> Result<(), StoreError> {
         self.flows.add(rows, &mut self.publisher)
     }
     fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 //! Listening to the two streams of a TCP connection, for as long as they may still name something.
 //!
-//! Names, or where DNS speaks, its messages. A message that lies in one segment is read where it lies. Of one that does not, the pieces are held until it is whole; what can be read of it is learned
-//! at once, so that a message that never ends has said what it said.
+//! Names, or where DNS speaks, its messages. A message that lies in one segment is read where it lies. Of one that does not, the pieces are held until it is
+//! whole; what can be read of it is learned at once, so that a message that never ends has said what it said.
 
 use crate::flow::{End, Entry, NameRoom, Place};
 use crate::handshakes::{Handshakes, Whose};

@@ -204,7 +204,7 @@ impl<A: Archive> Sink<A> {
             self.written.flows += u64::from(row.flow_part == 0);
         }
         // Last: names and strays are found by true addresses.
-        self.archive.flows(&self.privacy.flows(&mut delivery.rows))?;
+        self.archive.flows(&self.privacy.flows(delivery.rows))?;
         if let Some(end) = delivery.interval {
             self.balance(lane, &end)?;
         }

@@ -107,23 +107,27 @@ pub(crate) const fn v4_address([a, b, c, d]: [u8; 4]) -> [u8; 16] {
     [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
 }
 
-fn v6(bytes: &[u8], at: usize, on_wire: u32) -> Result<Net, Reject> {
-    let header: [u8; 8] = array(bytes, at).ok_or(Reject::Truncated)?;
-    let from = array(bytes, at + 8).ok_or(Reject::Truncated)?;
-    let to = array(bytes, at + 24).ok_or(Reject::Truncated)?;
-    let [v, t, _, _, l0, l1, protocol, _] = header;
-    let payload = u32::from(u16::from_be_bytes([l0, l1]));
-    let net = Net {
+/// The fixed header of IPv6, if it was captured.
+#[inline]
+pub(crate) fn v6_header(bytes: &[u8], at: usize) -> Option<Net> {
+    let header: &[u8; 40] = bytes.get(at..)?.first_chunk()?;
+    let [v, t, _, _, l0, l1, protocol, ..] = *header;
+    Some(Net {
         version: 6,
-        from,
-        to,
+        from: array(header, 8)?,
+        to: array(header, 24)?,
         protocol,
         dscp: (v & 0x0f) << 2 | t >> 6,
-        octets: 40 + payload,
+        octets: 40 + u32::from(u16::from_be_bytes([l0, l1])),
         payload_at: at + 40,
         header_octets: 40,
         fragment: None,
-    };
+    })
+}
+
+fn v6(bytes: &[u8], at: usize, on_wire: u32) -> Result<Net, Reject> {
+    let net = v6_header(bytes, at).ok_or(Reject::Truncated)?;
+    let (protocol, payload) = (net.protocol, net.octets - 40);
     let mut net = extensions(bytes, net, Skip::All);
     // Nothing follows the last extension header: then that is what the packet is.
     if net.protocol == NO_NEXT_HEADER && protocol != NO_NEXT_HEADER {

@@ -2,9 +2,9 @@
 //!
 //! Whatever it takes the long way takes too, and says the same; a test holds them together.
 
-use crate::decode::bytes::{array, be16};
+use crate::decode::bytes::{array, be16, u8_at};
 use crate::decode::link::Link;
-use crate::decode::net::{Net, v4_address};
+use crate::decode::net::{Net, v4_address, v6_header};
 use crate::decode::protocol;
 use crate::frame::{Frame, LinkType};
 
@@ -69,24 +69,9 @@ fn v4(bytes: &[u8], at: usize) -> Option<Net> {
 
 #[inline]
 fn v6(bytes: &[u8], at: usize) -> Option<Net> {
-    let header: &[u8; 40] = bytes.get(at..)?.first_chunk()?;
-    let [v, t, _, _, l0, l1, protocol, ..] = *header;
-    let payload = u32::from(u16::from_be_bytes([l0, l1]));
+    let is_v6 = u8_at(bytes, at)? >> 4 == 6;
     // A length of 0 asks for another witness.
-    if v >> 4 != 6 || payload == 0 || !is_plain(protocol) {
-        return None;
-    }
-    Some(Net {
-        version: 6,
-        from: array(header, 8)?,
-        to: array(header, 24)?,
-        protocol,
-        dscp: (v & 0x0f) << 2 | t >> 6,
-        octets: 40 + payload,
-        payload_at: at + 40,
-        header_octets: 40,
-        fragment: None,
-    })
+    v6_header(bytes, at).filter(|net| is_v6 && net.octets > 40 && is_plain(net.protocol))
 }
 
 const fn is_tag(kind: u16) -> bool {

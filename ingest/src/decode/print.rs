@@ -42,7 +42,7 @@ impl Print {
             packet = mix(packet, padded(chunk), key);
         }
         // The path decides only where no number does.
-        let path = if is_numbered { 0 } else { path(link, hops) };
+        let path = if is_numbered { 0 } else { path(link, hops, key) };
         Self { packet, path, is_numbered }
     }
 }
@@ -60,12 +60,12 @@ fn padded(chunk: &[u8]) -> [u8; 16] {
 }
 
 /// Hash of TTL, MAC addresses and VLAN.
-fn path(link: &Link, hops: u8) -> u16 {
+fn path(link: &Link, hops: u8, key: u64) -> u16 {
     let [s0, s1, s2, s3, s4, s5] = link.source_mac.unwrap_or_default();
     let [t0, t1, t2, t3, t4, t5] = link.target_mac.unwrap_or_default();
     let [v0, v1] = link.vlan.unwrap_or(u16::MAX).to_ne_bytes();
     let way = [s0, s1, s2, s3, s4, s5, t0, t1, t2, t3, t4, t5, v0, v1, hops, 0];
-    let [high, low, ..] = mix(SEED, way, OTHER_SEED).to_be_bytes();
+    let [high, low, ..] = mix(SEED, way, key).to_be_bytes();
     u16::from_be_bytes([high, low])
 }
 

@@ -27,15 +27,17 @@ pub struct Side {
 }
 
 /// A flow that is not in a table.
+#[cfg(test)]
 #[derive(Debug)]
-pub struct Flow {
+pub(crate) struct Flow {
     meter: Meter,
     profile: Profile,
 }
 
+#[cfg(test)]
 impl Flow {
     /// A flow before its first packet.
-    pub fn new(observation: &Observation, clock: i64) -> Self {
+    pub(crate) fn new(observation: &Observation, clock: i64) -> Self {
         let first = End::sender(observation.has(Observation::FORWARD));
         Self {
             meter: Meter::new(observation.key, first, clock),
@@ -44,7 +46,7 @@ impl Flow {
     }
 
     /// A view of it.
-    pub fn entry(&mut self) -> Entry<'_> {
+    pub(crate) fn entry(&mut self) -> Entry<'_> {
         Entry { meter: &mut self.meter, profile: &mut self.profile, details: None }
     }
 }

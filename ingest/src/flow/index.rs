@@ -5,32 +5,47 @@
 
 use crate::source::sys::memory::ask_for_huge_pages;
 
-/// An empty slot.
-const EMPTY: Slot = Slot { upper: 0, place: u32::MAX };
+/// An empty slot: nothing, so that a new table is memory nobody has touched.
+const EMPTY: Slot = Slot(0);
 
+/// The upper half of a hash above a place; to the place one is added, for an empty slot is 0. A place has 31 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Slot {
-    upper: u32,
-    place: u32,
+struct Slot(u64);
+
+impl Slot {
+    const fn new(upper: u32, place: u32) -> Self {
+        Self((upper as u64) << 32 | (place as u64 + 1))
+    }
+
+    const fn upper(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
+    const fn place(self) -> u32 {
+        (self.0 as u32).wrapping_sub(1)
+    }
 }
 
 /// Places by hash.
 #[derive(Debug)]
 pub(super) struct Index {
-    slots: Vec<Slot>,
+    slots: Vec<u64>,
     used: usize,
 }
 
 impl Index {
     /// Octets for each flow there may be: a third more slots than flows.
-    pub(super) const OCTETS: usize = size_of::<Slot>() * 4 / 3 + 1;
+    pub(super) const OCTETS: usize = size_of::<u64>() * 4 / 3 + 1;
 
     /// Room for as many flows.
     pub(super) fn new(flows: usize) -> Self {
-        let count = (flows + flows / 3).saturating_add(8);
-        let mut slots = Vec::with_capacity(count);
+        Self::of_slots((flows + flows / 3).saturating_add(8))
+    }
+
+    fn of_slots(count: usize) -> Self {
+        let mut slots = vec![EMPTY.0; count];
         ask_for_huge_pages(&mut slots);
-        slots.resize(count, EMPTY);
         Self { slots, used: 0 }
     }
 
@@ -52,12 +67,12 @@ impl Index {
     }
 
     fn slot(&self, at: usize) -> Slot {
-        self.slots.get(at).copied().unwrap_or(EMPTY)
+        self.slots.get(at).map_or(EMPTY, |&slot| Slot(slot))
     }
 
     fn put(&mut self, at: usize, slot: Slot) {
         if let Some(there) = self.slots.get_mut(at) {
-            *there = slot;
+            *there = slot.0;
         }
     }
 
@@ -81,8 +96,8 @@ impl Index {
             if slot == EMPTY {
                 return None;
             }
-            if slot.upper == upper && is_it(slot.place) {
-                return Some(slot.place);
+            if slot.upper() == upper && is_it(slot.place()) {
+                return Some(slot.place());
             }
             at = self.after(at);
         }
@@ -95,14 +110,14 @@ impl Index {
         while self.slot(at) != EMPTY {
             at = self.after(at);
         }
-        self.put(at, Slot { upper, place });
+        self.put(at, Slot::new(upper, place));
         self.used += 1;
     }
 
     /// Takes a place out; those behind it that would not be found any more move up.
     pub(super) fn remove(&mut self, hash: u64, place: u32) {
-        let wanted = Slot { upper: Self::upper(hash), place };
-        let mut hole = self.home(wanted.upper);
+        let wanted = Slot::new(Self::upper(hash), place);
+        let mut hole = self.home(wanted.upper());
         loop {
             let slot = self.slot(hole);
             if slot == EMPTY {
@@ -122,7 +137,7 @@ impl Index {
                 break;
             }
             // It may fill the hole unless its home lies behind it, on the way round from hole to slot.
-            let home = self.home(slot.upper);
+            let home = self.home(slot.upper());
             let is_behind =
                 if hole <= at { hole < home && home <= at } else { hole < home || home <= at };
             if !is_behind {
@@ -135,8 +150,9 @@ impl Index {
 
     /// Takes all out.
     pub(super) fn clear(&mut self) {
-        self.slots.fill(EMPTY);
-        self.used = 0;
+        if self.used > 0 {
+            *self = Self::of_slots(self.slots.len());
+        }
     }
 }
 

@@ -19,7 +19,9 @@ mod state;
 mod table;
 mod wheel;
 
-pub use entry::{Entry, Export, Flow, Side};
+#[cfg(test)]
+pub(crate) use entry::Flow;
+pub use entry::{Entry, Export, Side};
 pub use fragment::{Datagram, FragmentTable, Held, Matched};
 pub use gap::Acknowledged;
 pub use heard::{Heard, Place};

@@ -125,7 +125,7 @@ struct Memory {
 }
 
 impl Archive for Memory {
-    fn flows(&mut self, rows: &Released<&[FlowRow]>) -> Result<(), StoreError> {
+    fn flows(&mut self, rows: &Released<Vec<FlowRow>>) -> Result<(), StoreError> {
         self.flows.extend_from_slice(rows);
         Ok(())
     }

@@ -133,7 +133,7 @@ impl Intake {
 }
 
 impl Archive for Intake {
-    fn flows(&mut self, rows: &Released<&[FlowRow]>) -> Result<(), StoreError> {
+    fn flows(&mut self, rows: &Released<Vec<FlowRow>>) -> Result<(), StoreError> {
         self.flows.extend(rows);
         for row in rows.iter() {
             self.sums += Sums {

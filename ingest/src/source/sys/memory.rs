@@ -6,7 +6,7 @@ use std::ptr;
 /// Octets of a huge page on most processors.
 const HUGE: usize = 2 << 20;
 
-/// Asks for huge pages under room that was taken and not yet used; a table that is read in no order then misses fewer of the processor's page entries. The
+/// Asks for huge pages under room that was taken and not yet touched; a table that is read in no order then misses fewer of the processor's page entries. The
 /// kernel may have none to give, or not be asked to (`/sys/kernel/mm/transparent_hugepage/enabled`): all works the same without.
 pub(crate) fn ask_for_huge_pages<T>(room: &mut Vec<T>) {
     let octets = room.capacity() * size_of::<T>();
