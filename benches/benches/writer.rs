@@ -45,7 +45,7 @@ struct Kept(Rc<RefCell<Vec<FlowRow>>>);
 
 impl Outbox for Kept {
     fn send(&mut self, delivery: Delivery) -> bool {
-        self.0.borrow_mut().extend(delivery.rows);
+        self.0.borrow_mut().extend_from_slice(&delivery.rows);
         true
     }
 }

@@ -100,7 +100,7 @@ struct Count {
 
 impl Outbox for &mut Count {
     fn send(&mut self, delivery: Delivery) -> bool {
-        for row in &delivery.rows {
+        for row in delivery.rows.iter() {
             assert!(row.duration_us >= 0 && row.packets > 0);
             self.packets += u64::try_from(row.packets).unwrap_or(0);
         }

@@ -15,6 +15,7 @@ use schemas::store::spool::Sums;
 use schemas::store::{Hour, Publisher, StoreError};
 
 use crate::privacy::Released;
+use crate::rows::Rows;
 
 /// Rows turned into columns at a time: as many as a processor's cache holds.
 const BATCH_ROWS: usize = 4_096;
@@ -24,7 +25,7 @@ const OPEN_HOURS_MAX: usize = 24;
 /// Takes finished rows that have passed privacy.
 pub(crate) trait Archive {
     /// Rows of `flows`.
-    fn flows(&mut self, rows: &Released<Vec<FlowRow>>) -> Result<(), StoreError>;
+    fn flows(&mut self, rows: &Released<Rows>) -> Result<(), StoreError>;
     /// A row of `dns`.
     fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError>;
     /// A row of `devices`.
@@ -56,7 +57,7 @@ pub(crate) trait Archive {
 pub(crate) struct Nowhere;
 
 impl Archive for Nowhere {
-    fn flows(&mut self, rows: &Released<Vec<FlowRow>>) -> Result<(), StoreError> {
+    fn flows(&mut self, rows: &Released<Rows>) -> Result<(), StoreError> {
         black_box(rows);
         Ok(())
     }
@@ -231,7 +232,7 @@ impl Files {
 }
 
 impl Archive for Files {
-    fn flows(&mut self, rows: &Released<Vec<FlowRow>>) -> Result<(), StoreError> {
+    fn flows(&mut self, rows: &Released<Rows>) -> Result<(), StoreError> {
         self.flows.add(rows, &mut self.publisher)
     }
     fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError> {

@@ -2,7 +2,6 @@
 
 use schemas::devices::DeviceRow;
 use schemas::dns::DnsRow;
-use schemas::flow::FlowRow;
 
 use crate::flow::{Entry, Export, Reason};
 use crate::handshakes::{Handshakes, Whose};
@@ -10,11 +9,11 @@ use crate::hint::Resolved;
 use crate::ledger::IntervalEnd;
 use crate::listening::Stream;
 use crate::record::RowStyle;
+use crate::rows::{Rooms, Rows};
 use crate::watch::Note;
 
 /// Rows handed over at a time.
 const ROWS_MAX: usize = 256;
-
 /// What a lane hands to the writer.
 #[derive(Debug, Default)]
 pub struct Delivery {
@@ -25,7 +24,7 @@ pub struct Delivery {
     /// Everything that block said about names is in this or an earlier delivery.
     pub complete: bool,
     /// Finished records.
-    pub rows: Vec<FlowRow>,
+    pub rows: Rows,
     /// Finished DNS dialogues.
     pub dns: Vec<DnsRow>,
     /// What devices said of themselves, news or not.
@@ -51,6 +50,7 @@ pub trait Outbox {
 /// Collects rows until there are enough to hand over.
 pub(crate) struct Desk<O> {
     outbox: O,
+    rooms: Rooms,
     /// Whether deliveries are still taken.
     pub(crate) open: bool,
     /// The next delivery.
@@ -67,6 +67,9 @@ impl<O: Outbox> Export for Desk<O> {
                 self.handshakes.forget(&Whose::of(entry, end));
             }
         }
+        if self.draft.rows.is_empty() {
+            self.draft.rows = self.rooms.empty();
+        }
         self.draft.rows.push(self.style.row(entry, reason));
         if self.draft.rows.len() >= ROWS_MAX {
             self.send(false);
@@ -78,7 +81,14 @@ impl<O: Outbox> Desk<O> {
     /// An empty desk of a lane.
     pub(crate) fn new(lane: u8, style: RowStyle, outbox: O) -> Self {
         let draft = Delivery { lane: usize::from(lane), ..Delivery::default() };
-        Self { outbox, open: true, draft, handshakes: Handshakes::new(Stream::octets), style }
+        Self {
+            outbox,
+            rooms: Rooms::new(ROWS_MAX),
+            open: true,
+            draft,
+            handshakes: Handshakes::new(Stream::octets),
+            style,
+        }
     }
 
     /// Hands over what there is; `complete` when all is said up to here.
@@ -87,8 +97,6 @@ impl<O: Outbox> Desk<O> {
             lane: self.draft.lane,
             sequence: self.draft.sequence,
             clock: self.draft.clock,
-            // Room for as many as last time: growing step by step would move each row twice, and room that is not used is memory that waits.
-            rows: Vec::with_capacity(self.draft.rows.len()),
             ..Delivery::default()
         };
         let mut delivery = std::mem::replace(&mut self.draft, next);

@@ -6,6 +6,7 @@
 //! found in IPv4 only, where senders number their packets. A retransmission has a number of its own.
 
 use crate::decode::Print;
+use crate::source::sys::memory::prefetch;
 
 /// Between a packet and its copy at most: a switch takes µs, a loaded analyser port a few ms.
 const WINDOW_NS: u64 = 10_000_000;
@@ -42,11 +43,16 @@ impl Duplicates {
         Self { places: places.into(), forgotten: 0, are_dropped }
     }
 
+    /// Asks for the memory that [`Self::saw`] looks into.
+    #[inline]
+    pub(crate) fn expect(&self, print: &Print) {
+        self.places.get(place(print)).map(prefetch);
+    }
+
     /// Whether a packet was seen a moment before; it is remembered in any case.
     #[inline]
     pub(crate) fn saw(&mut self, print: &Print, ts_ns: i64) -> bool {
-        let place = usize::try_from(print.packet >> 51).unwrap_or_default();
-        let Some(Place(slots)) = self.places.get_mut(place) else { return false };
+        let Some(Place(slots)) = self.places.get_mut(place(print)) else { return false };
         let packet_and_path = print.packet & PACKET | u64::from(print.path);
         let new = Slot { packet_and_path, ts_ns };
         let age = |slot: &Slot| ts_ns.abs_diff(slot.ts_ns);
@@ -68,6 +74,12 @@ impl Duplicates {
     pub(crate) const fn forgotten(&self) -> u64 {
         self.forgotten
     }
+}
+
+/// Which place a packet has.
+#[inline]
+fn place(print: &Print) -> usize {
+    usize::try_from(print.packet >> 51).unwrap_or_default()
 }
 
 #[cfg(test)]

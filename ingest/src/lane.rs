@@ -9,7 +9,7 @@ use schemas::reject::Reject;
 use crate::block::{Block, FrameRef};
 use crate::config::PacketArgs;
 use crate::datagram::Piece;
-use crate::decode::{Decoded, Decoder};
+use crate::decode::{Decoded, Decoder, Print};
 use crate::delivery::{Desk, Outbox};
 use crate::duplicate::Duplicates;
 use crate::filter::Filter;
@@ -64,6 +64,7 @@ pub struct LaneSettings {
 /// A packet that waits to be looked up.
 struct Grouped {
     observation: Observation,
+    print: Print,
     arrival: Arrival,
     at: FrameRef,
 }
@@ -226,26 +227,23 @@ impl<O: Outbox> Lane<O> {
             Ok(decoded) => decoded,
             Err(reason) => return self.tally.ignore(reason, frame.original),
         };
-        if self.duplicates.saw(&decoded.print, frame.ts_ns) {
-            self.tally.duplicates += 1;
-            if self.duplicates.are_dropped {
-                return self.tally.ignore(Reject::Duplicate, frame.original);
-            }
-        }
-        self.tally.accept(&decoded.observation);
-        let Decoded { observation, fragment, sequence, tunnel_octets, .. } = decoded;
+        let Decoded { observation, fragment, sequence, tunnel_octets, print } = decoded;
         match fragment {
             None => {
                 let (hash, clock) = (self.table.hash(&observation.key), self.clock);
                 self.table.expect(hash);
+                self.duplicates.expect(&print);
                 let arrival = Arrival { hash, clock, place: None, sequence, tunnel_octets };
-                self.group.push(Grouped { observation, arrival, at: *at });
+                self.group.push(Grouped { observation, print, arrival, at: *at });
                 if self.group.len() >= GROUP {
                     self.settle(block);
                 }
             }
             Some(fragment) => {
                 self.settle(block);
+                if !self.admit(&observation, &print) {
+                    return;
+                }
                 let detail = self.decoder.detail(&frame);
                 let held = Held { observation, detail, tunnel_octets };
                 let matched = self.fragments.take(held, fragment, self.clock, &mut self.released);
@@ -264,13 +262,30 @@ impl<O: Outbox> Lane<O> {
         }
     }
 
+    /// Counts a packet; `false` where it is a copy and copies are left out.
+    #[inline]
+    fn admit(&mut self, observation: &Observation, print: &Print) -> bool {
+        if self.duplicates.saw(print, observation.ts_ns) {
+            self.tally.duplicates += 1;
+            if self.duplicates.are_dropped {
+                self.tally.ignore(Reject::Duplicate, observation.wire_bytes);
+                return false;
+            }
+        }
+        self.tally.accept(observation);
+        true
+    }
+
     /// Looks up the group: first all of it, so that the processor waits for many flows' memory at once, then each in its order.
     fn settle(&mut self, block: &Block) {
         let mut group = std::mem::take(&mut self.group);
         for grouped in &mut group {
             grouped.arrival.place = self.table.approach(grouped.arrival.hash);
         }
-        for Grouped { observation, arrival, at } in &group {
+        for Grouped { observation, print, arrival, at } in &group {
+            if !self.admit(observation, print) {
+                continue;
+            }
             let detail = || self.decoder.detail(&block.frame(at));
             let observed = self.table.observe(observation, *arrival, detail, &mut self.desk);
             self.tally.acknowledge(observed.acknowledged);

@@ -42,6 +42,7 @@ mod privacy;
 pub mod record;
 mod register;
 mod resolution;
+mod rows;
 
 pub mod screen;
 mod sink;

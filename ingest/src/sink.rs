@@ -188,7 +188,7 @@ impl<A: Archive> Sink<A> {
         let is_shared = self.lanes.len() > 1;
         let Some(book) = self.lanes.get_mut(lane) else { return Ok(()) };
         self.waiting_rows -= delivery.rows.len();
-        for row in &mut delivery.rows {
+        for row in delivery.rows.iter_mut() {
             self.resolutions.name(row);
             book.exported.rows += 1;
             book.rows += 1;

@@ -29,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::privacy::{Privacy, Released};
 use crate::record::RowStyle;
 use crate::resolution::Resolutions;
+use crate::rows::Rows;
 use crate::sink::Sink;
 use crate::source::live::{KernelCounters, LiveSource, Parcel};
 use crate::source::{SourceError, Tagger};
@@ -125,7 +126,7 @@ struct Memory {
 }
 
 impl Archive for Memory {
-    fn flows(&mut self, rows: &Released<Vec<FlowRow>>) -> Result<(), StoreError> {
+    fn flows(&mut self, rows: &Released<Rows>) -> Result<(), StoreError> {
         self.flows.extend_from_slice(rows);
         Ok(())
     }

@@ -28,6 +28,7 @@ use self::addresses::Veil;
 use self::key::Key;
 use crate::config::IngestArgs;
 use crate::direction::Inside;
+use crate::rows::Rows;
 
 /// A row that may be kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,11 +78,11 @@ impl Privacy {
     }
 
     /// Lets flows pass, in the room they lie in: a row is large.
-    pub(crate) fn flows(&self, rows: Vec<FlowRow>) -> Released<Vec<FlowRow>> {
+    pub(crate) fn flows(&self, rows: Rows) -> Released<Rows> {
         if self.veil.is_none() {
             return Released(rows);
         }
-        Released(rows.into_iter().map(|row| self.flow(row).0).collect())
+        Released(rows.map(|row| self.flow(row).0))
     }
 
     /// Lets a question pass.

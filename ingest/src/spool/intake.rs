@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use schemas::devices::{DeviceBatch, DeviceRow};
 use schemas::dns::{DnsBatch, DnsRow};
-use schemas::flow::{FlowBatch, FlowRow};
+use schemas::flow::FlowBatch;
 use schemas::ledger::{LedgerBatch, LedgerRow};
 use schemas::store::StoreError;
 use schemas::store::spool::{FINAL, Sums, WHOLE};
 
 use crate::archive::Archive;
 use crate::privacy::Released;
+use crate::rows::Rows;
 use crate::spool::backlog::{Bundle, Lost};
 use crate::spool::shared::Shared;
 
@@ -133,7 +134,7 @@ impl Intake {
 }
 
 impl Archive for Intake {
-    fn flows(&mut self, rows: &Released<Vec<FlowRow>>) -> Result<(), StoreError> {
+    fn flows(&mut self, rows: &Released<Rows>) -> Result<(), StoreError> {
         self.flows.extend(rows);
         for row in rows.iter() {
             self.sums += Sums {

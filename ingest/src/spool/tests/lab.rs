@@ -184,7 +184,7 @@ impl Probe {
             let row = flow(id, START_US + self.second * 1_000_000 + id % 1_000);
             self.exported.rows += 1;
             self.exported.sums.packets += row.packets.unsigned_abs();
-            self.intake.flows(&Privacy::default().flows(vec![row])).unwrap();
+            self.intake.flows(&Privacy::default().flows(vec![row].into())).unwrap();
         }
         self.given += count;
     }

@@ -38,7 +38,7 @@ fn spooled(profile: Profile) -> bool {
     let recovered = recover(&store, SENSOR, "00b1", i64::MAX).unwrap();
     let (mut intake, mut keeper, press) = open(settings, recovered);
     for id in 0..100 {
-        intake.flows(&privacy.flows(vec![flow(id, START_US)])).unwrap();
+        intake.flows(&privacy.flows(vec![flow(id, START_US)].into())).unwrap();
     }
     intake.cut(START_US * 1_000, &[], false).unwrap();
     assert_eq!(keeper.step(), Step::Wrote);
