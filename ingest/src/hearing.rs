@@ -6,11 +6,12 @@ use crate::datagram::Piece;
 use crate::decode::{Decoder, protocol};
 use crate::delivery::{Delivery, Desk};
 use crate::dialogue::Seen;
-use crate::flow::{End, FlowKey, Observed};
+use crate::flow::{End, Entry, FlowKey, NameRoom, Observed};
 use crate::frame::Frame;
 use crate::hellos::Hellos;
 use crate::inquiry::{Inquiry, Spoken, Talk};
 use crate::listening::{Ear, Segment};
+use crate::names;
 use crate::observation::{Observation, Sequence, tcp};
 
 /// A packet with payload, at a time.
@@ -20,6 +21,23 @@ pub(crate) struct Speech<'a> {
     pub(crate) clock: i64,
     /// Its numbers, where it is a whole TCP segment.
     pub(crate) sequence: Option<Sequence>,
+}
+
+/// Whether the payload of a whole packet is worth hearing: asked of each as long as its flow may be named.
+#[inline]
+pub(crate) fn is_worth_hearing(
+    entry: &mut Entry<'_>,
+    observation: &Observation,
+    bytes: &[u8],
+) -> bool {
+    let Some(payload) = payload(observation, bytes) else { return false };
+    let is_talk = Talk::of(&observation.key).is_some();
+    match observation.key.ip_proto {
+        protocol::TCP if is_talk | names::may_begin(payload) => true,
+        protocol::TCP => entry.awaits(End::sender(observation.has(Observation::FORWARD))),
+        protocol::UDP => is_talk | names::may_begin_datagram(payload),
+        _ => false,
+    }
 }
 
 /// A lane's hearing.
@@ -43,53 +61,67 @@ impl Hearing {
         desk: &mut Desk<O>,
     ) {
         let Observed { mut entry, room, .. } = observed;
-        let Speech { frame, observation, clock, sequence } = speech;
-        let start = usize::from(observation.payload_at);
-        let end = frame.bytes.len().min(start + observation.payload_bytes() as usize);
-        let Some(payload) = frame.bytes.get(start..end) else { return };
-        let key = observation.key;
+        let Speech { frame, observation, .. } = speech;
+        let Some(payload) = payload(observation, frame.bytes) else { return };
         let from = End::sender(observation.has(Observation::FORWARD));
-        // A SYN takes a number, and data may come with it (RFC 7413).
-        let syn = u32::from(observation.tcp_flags & tcp::SYN != 0);
-        let segment = Segment {
-            payload,
-            is_whole: payload.len() == observation.payload_bytes() as usize,
-            number: sequence.map(|sequence| sequence.number.wrapping_add(syn)),
-            from,
-            clock: *clock,
-        };
-        if let Some(talk) = Talk::of(&key) {
-            let seen = Seen::of(observation, key, entry.flow_id());
-            let is_talk = if key.ip_proto == protocol::TCP {
-                let mut messages = Vec::new();
-                let (handshakes, dns) = (&mut desk.handshakes, Some(&mut messages));
-                Ear { entry: entry.again(), room, handshakes, dns }.hear(&segment);
-                for message in &messages {
-                    self.inquiry.hear_message(message, &seen, *clock, &mut desk.draft);
+        match (Talk::of(&observation.key), observation.key.ip_proto) {
+            (Some(talk), _) => self.hear_talk(talk, (entry, room), (payload, speech), desk),
+            (None, protocol::TCP) => self.hear_stream((entry, room), (payload, speech), desk),
+            (None, protocol::UDP) => {
+                if Hellos::looks_like(payload)
+                    && entry.wants_names(from)
+                    && let Some(hello) = self.hellos.hear(&entry, payload, speech.clock)
+                {
+                    entry.learn(hello, room);
                 }
-                !messages.is_empty()
-            } else {
-                let is_piece = observation.has(Observation::FRAGMENT);
-                let spoken = Spoken { payload, frame: *frame, seen, clock: *clock, is_piece };
-                self.inquiry.hear(talk, &spoken, &mut desk.draft)
-            };
-            if is_talk {
-                entry.speaks(talk.word(), room);
             }
-        } else if key.ip_proto == protocol::TCP {
-            let had_agent = entry.user_agent().is_some();
-            let mut ear = Ear { entry, room, handshakes: &mut desk.handshakes, dns: None };
-            ear.hear(&segment);
-            // A flow has one device: its first word is enough.
-            if !had_agent && let Some(agent) = ear.entry.user_agent() {
-                desk.draft.devices.extend(self.inquiry.device(agent, frame, observation));
+            (None, _) => {}
+        }
+    }
+
+    /// Listens to what hosts ask the network.
+    fn hear_talk<O>(
+        &mut self,
+        talk: Talk,
+        (mut entry, room): (Entry<'_>, &mut NameRoom),
+        (payload, speech): (&[u8], &Speech<'_>),
+        desk: &mut Desk<O>,
+    ) {
+        let Speech { frame, observation, clock, .. } = *speech;
+        let seen = Seen::of(observation, observation.key, entry.flow_id());
+        let is_talk = if observation.key.ip_proto == protocol::TCP {
+            let mut messages = Vec::new();
+            let (handshakes, dns) = (&mut desk.handshakes, Some(&mut messages));
+            let mut ear = Ear { entry: entry.again(), room, handshakes, dns };
+            ear.hear(&segment(payload, speech));
+            for message in &messages {
+                self.inquiry.hear_message(message, &seen, clock, &mut desk.draft);
             }
-        } else if key.ip_proto == protocol::UDP
-            && Hellos::looks_like(payload)
-            && entry.wants_names(from)
-            && let Some(hello) = self.hellos.hear(&entry, payload, *clock)
-        {
-            entry.learn(hello, room);
+            !messages.is_empty()
+        } else {
+            let is_piece = observation.has(Observation::FRAGMENT);
+            let spoken = Spoken { payload, frame, seen, clock, is_piece };
+            self.inquiry.hear(talk, &spoken, &mut desk.draft)
+        };
+        if is_talk {
+            entry.speaks(talk.word(), room);
+        }
+    }
+
+    /// Listens to a stream that may be named.
+    fn hear_stream<O>(
+        &mut self,
+        (entry, room): (Entry<'_>, &mut NameRoom),
+        (payload, speech): (&[u8], &Speech<'_>),
+        desk: &mut Desk<O>,
+    ) {
+        let had_agent = entry.user_agent().is_some();
+        let mut ear = Ear { entry, room, handshakes: &mut desk.handshakes, dns: None };
+        ear.hear(&segment(payload, speech));
+        // A flow has one device: its first word is enough.
+        if !had_agent && let Some(agent) = ear.entry.user_agent() {
+            let device = self.inquiry.device(agent, &speech.frame, speech.observation);
+            desk.draft.devices.extend(device);
         }
     }
 
@@ -123,5 +155,27 @@ impl Hearing {
     /// Handshakes given up because too many were under way or they took too much, so far.
     pub(crate) const fn refused(&self) -> u64 {
         self.hellos.refused()
+    }
+}
+
+/// What a packet carries, as far as it was captured.
+#[inline]
+fn payload<'a>(observation: &Observation, bytes: &'a [u8]) -> Option<&'a [u8]> {
+    let start = usize::from(observation.payload_at);
+    let end = bytes.len().min(start + observation.payload_bytes() as usize);
+    bytes.get(start..end)
+}
+
+/// A payload and its place in the stream.
+fn segment<'a>(payload: &'a [u8], speech: &Speech<'_>) -> Segment<'a> {
+    let Speech { observation, clock, sequence, .. } = speech;
+    // A SYN takes a number, and data may come with it (RFC 7413).
+    let syn = u32::from(observation.tcp_flags & tcp::SYN != 0);
+    Segment {
+        payload,
+        is_whole: payload.len() == observation.payload_bytes() as usize,
+        number: sequence.map(|sequence| sequence.number.wrapping_add(syn)),
+        from: End::sender(observation.has(Observation::FORWARD)),
+        clock: *clock,
     }
 }

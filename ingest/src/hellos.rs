@@ -4,7 +4,7 @@ use crate::flow::{End, Entry};
 use crate::handshakes::{Handshakes, Whose};
 use crate::hint::{ClientHello, Hint};
 use crate::names::quic::Outcome;
-use crate::names::{dtls, quic};
+use crate::names::{dtls, may_begin_datagram, quic};
 
 /// A handshake of either kind.
 #[derive(Debug)]
@@ -42,8 +42,13 @@ impl Hellos {
         Self { held: Handshakes::new(Talk::octets) }
     }
 
-    /// Whether a datagram may be of a handshake: what is asked of every datagram.
+    /// Whether a datagram may be of a handshake.
+    #[inline]
     pub(crate) fn looks_like(datagram: &[u8]) -> bool {
+        may_begin_datagram(datagram) && Self::is_known(datagram)
+    }
+
+    fn is_known(datagram: &[u8]) -> bool {
         quic::looks_like(datagram) || dtls::looks_like(datagram)
     }
 

@@ -33,7 +33,14 @@ pub(crate) enum Talk {
 
 impl Talk {
     /// What a flow's packets are looked through for.
+    #[inline]
     pub(crate) fn of(key: &FlowKey) -> Option<Self> {
+        // Most have ports of neither kind.
+        let may_talk = |port: u16| port < 68 || port == 547 || port.wrapping_sub(5_353) < 3;
+        if may_talk(key.low.port) || may_talk(key.high.port) { Self::by_ports(key) } else { None }
+    }
+
+    fn by_ports(key: &FlowKey) -> Option<Self> {
         let talk = match (Self::at(key.low.port), Self::at(key.high.port)) {
             (Some(low), Some(high)) => low.min(high),
             (low, high) => low.or(high)?,

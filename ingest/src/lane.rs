@@ -15,7 +15,7 @@ use crate::duplicate::Duplicates;
 use crate::filter::Filter;
 use crate::flow::{Arrival, FlowTable, FragmentTable, Held, Limits, Matched, Open, TICK_NS};
 use crate::frame::Frame;
-use crate::hearing::{Hearing, Speech};
+use crate::hearing::{Hearing, Speech, is_worth_hearing};
 use crate::ledger::{IntervalEnd, Tally, Totals};
 use crate::observation::Observation;
 use crate::record::RowStyle;
@@ -282,17 +282,26 @@ impl<O: Outbox> Lane<O> {
         for grouped in &mut group {
             grouped.arrival.place = self.table.approach(grouped.arrival.hash);
         }
+        for Grouped { observation, arrival, .. } in &group {
+            if let Some(place) = arrival.place {
+                self.table.listen(place, observation.payload_at != 0);
+            }
+        }
         for Grouped { observation, print, arrival, at } in &group {
             if !self.admit(observation, print) {
                 continue;
             }
             let detail = || self.decoder.detail(&block.frame(at));
-            let observed = self.table.observe(observation, *arrival, detail, &mut self.desk);
+            let mut observed = self.table.observe(observation, *arrival, detail, &mut self.desk);
             self.tally.acknowledge(observed.acknowledged);
-            if observation.payload_at != 0 && !observed.entry.is_deaf() {
-                let Arrival { clock, sequence, .. } = *arrival;
-                let speech = Speech { frame: block.frame(at), observation, clock, sequence };
-                self.hearing.hear(observed, &speech, &mut self.desk);
+            // One question, for nobody can foresee the first half of it.
+            if (observation.payload_at != 0) & !observed.entry.is_deaf() {
+                let frame = block.frame(at);
+                if is_worth_hearing(&mut observed.entry, observation, frame.bytes) {
+                    let Arrival { clock, sequence, .. } = *arrival;
+                    let speech = Speech { frame, observation, clock, sequence };
+                    self.hearing.hear(observed, &speech, &mut self.desk);
+                }
             }
         }
         group.clear();

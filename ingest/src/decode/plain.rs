@@ -2,76 +2,241 @@
 //!
 //! Whatever it takes the long way takes too, and says the same; a test holds them together.
 
-use crate::decode::bytes::{array, be16, u8_at};
+use crate::decode::bytes::{array, be16};
+use crate::decode::decoded::Decoded;
+use crate::decode::layer::Tunnels;
 use crate::decode::link::Link;
 use crate::decode::net::{Net, v4_address, v6_header};
+use crate::decode::print::{Print, Way, carried};
 use crate::decode::protocol;
+use crate::decode::tunnel::may_be_udp;
+use crate::flow::{Endpoint, Ends, FlowKey};
 use crate::frame::{Frame, LinkType};
+use crate::observation::{Observation, Sequence};
 
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
+const V4_OCTETS: usize = 20;
+const V6_OCTETS: usize = 40;
+/// Octets of the longer of the two transport headers.
+const TRANSPORT: usize = 20;
 
 /// Link and IP header of a plain frame; `None` where the long way has to look.
-#[inline]
 pub(crate) fn headers(frame: &Frame<'_>) -> Option<(Link, Net)> {
-    if frame.link != LinkType::Ethernet {
-        return None;
-    }
+    let start = Start::of(frame)?;
     let bytes = frame.bytes;
-    let [t0, t1, t2, t3, t4, t5, s0, s1, s2, s3, s4, s5, k0, k1] = array(bytes, 0)?;
-    let mut link = Link {
-        ip_at: 14,
+    let [t0, t1, t2, t3, t4, t5, s0, s1, s2, s3, s4, s5] = array(bytes, 0)?;
+    let inner = || be16(bytes, 18).map(|tag| tag & 0x0fff);
+    let link = Link {
+        ip_at: start.ip_at,
         target_mac: Some([t0, t1, t2, t3, t4, t5]),
         source_mac: Some([s0, s1, s2, s3, s4, s5]),
+        vlan: start.vlan,
+        inner_vlan: if start.ip_at == 22 { inner() } else { None },
         ..Link::default()
     };
-    let mut kind = u16::from_be_bytes([k0, k1]);
-    if is_tag(kind) {
-        link.vlan = Some(be16(bytes, 14)? & 0x0fff);
-        kind = be16(bytes, 16)?;
-        link.ip_at = 18;
-        if is_tag(kind) {
-            link.inner_vlan = Some(be16(bytes, 18)? & 0x0fff);
-            kind = be16(bytes, 20)?;
-            link.ip_at = 22;
+    let net = match start.kind {
+        IPV4 => v4_header(array(bytes, link.ip_at)?, link.ip_at),
+        IPV6 => {
+            v6_header(bytes, link.ip_at).filter(|net| is_v6(bytes, start.ip_at) && net.octets > 40)
         }
-    }
-    let net = match kind {
-        IPV4 => v4(bytes, link.ip_at),
-        IPV6 => v6(bytes, link.ip_at),
         _ => None,
     }?;
-    Some((link, net))
+    is_plain(net.protocol).then_some((link, net))
+}
+
+/// What a plain frame says; `None` where the long way has to look.
+#[inline]
+pub(crate) fn packet(frame: &Frame<'_>, tunnels: Tunnels, secret: u64) -> Option<Decoded> {
+    let start = Start::of(frame)?;
+    match start.kind {
+        IPV4 => v4(frame, &start, tunnels, secret),
+        IPV6 => v6(frame, &start, tunnels, secret),
+        _ => None,
+    }
+}
+
+/// What lies before the IP header.
+struct Start {
+    ip_at: usize,
+    kind: u16,
+    vlan: Option<u16>,
+}
+
+impl Start {
+    #[inline]
+    fn of(frame: &Frame<'_>) -> Option<Self> {
+        if frame.link != LinkType::Ethernet {
+            return None;
+        }
+        let kind = be16(frame.bytes, 12)?;
+        if is_tag(kind) {
+            return Self::tagged(frame.bytes);
+        }
+        Some(Self { ip_at: 14, kind, vlan: None })
+    }
+
+    fn tagged(bytes: &[u8]) -> Option<Self> {
+        let [high, low, k0, k1] = array(bytes, 14)?;
+        let vlan = Some(u16::from_be_bytes([high, low]) & 0x0fff);
+        let kind = u16::from_be_bytes([k0, k1]);
+        if is_tag(kind) {
+            return Some(Self { ip_at: 22, kind: be16(bytes, 20)?, vlan });
+        }
+        Some(Self { ip_at: 18, kind, vlan })
+    }
+
+    #[inline]
+    fn way(&self, bytes: &[u8]) -> Way {
+        let [t0, t1, t2, t3, t4, t5, s0, s1, s2, s3, s4, s5] = array(bytes, 0).unwrap_or_default();
+        Way([s0, s1, s2, s3, s4, s5], [t0, t1, t2, t3, t4, t5], self.vlan)
+    }
+}
+
+/// A packet with its key and print.
+struct Whole {
+    key: FlowKey,
+    forward: bool,
+    print: Print,
+    /// As the IP header says.
+    octets: u32,
+    header_octets: usize,
+    at: usize,
+    transport: [u8; TRANSPORT],
 }
 
 #[inline]
-fn v4(bytes: &[u8], at: usize) -> Option<Net> {
-    let header: [u8; 20] = array(bytes, at)?;
+fn v4(frame: &Frame<'_>, start: &Start, tunnels: Tunnels, secret: u64) -> Option<Decoded> {
+    let (bytes, at) = (frame.bytes, start.ip_at);
+    let ip: [u8; V4_OCTETS] = array(bytes, at)?;
+    let [first, _, l0, l1, _, _, f0, f1, _, ip_proto, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = ip;
+    let is_whole = u16::from_be_bytes([f0, f1]) & 0x3fff == 0;
+    if first != 0x45 || !is_whole {
+        return None;
+    }
+    let octets = u32::from(u16::from_be_bytes([l0, l1]));
+    let end = at + octets as usize;
+    let transport = transport(frame, ip_proto, (at + V4_OCTETS, end), tunnels)?;
+    let [from, to] = [[s0, s1, s2, s3], [d0, d1, d2, d3]];
+    let [from_port, to_port] = ports(transport);
+    let rank = |address, port| u64::from(u32::from_be_bytes(address)) << 16 | u64::from(port);
+    let forward = rank(from, from_port) <= rank(to, to_port);
+    let from = Endpoint { address: v4_address(from), port: from_port };
+    let to = Endpoint { address: v4_address(to), port: to_port };
+    let (low, high) = if forward { (from, to) } else { (to, from) };
+    let carried = carried(bytes, at + V4_OCTETS, end);
+    let print = Print::v4(&ip, carried, || start.way(bytes), secret);
+    let key = FlowKey { low, high, ip_proto, ip_version: 4, space: [0; 4] };
+    let whole = Whole { key, forward, print, octets, header_octets: V4_OCTETS, at, transport };
+    Some(decoded(frame, &whole))
+}
+
+#[inline]
+fn v6(frame: &Frame<'_>, start: &Start, tunnels: Tunnels, secret: u64) -> Option<Decoded> {
+    let (bytes, at) = (frame.bytes, start.ip_at);
+    let header: [u8; 8] = array(bytes, at)?;
+    let [first, _, _, _, l0, l1, ip_proto, _] = header;
+    let octets = 40 + u32::from(u16::from_be_bytes([l0, l1]));
+    let end = at + octets as usize;
+    if first >> 4 != 6 {
+        return None;
+    }
+    let transport = transport(frame, ip_proto, (at + V6_OCTETS, end), tunnels)?;
+    let [from, to]: [[u8; 16]; 2] = [array(bytes, at + 8)?, array(bytes, at + 24)?];
+    let carried = carried(bytes, at + V6_OCTETS, end);
+    let print = Print::v6((header, [from, to]), carried, || start.way(bytes), secret);
+    let [from_port, to_port] = ports(transport);
+    let (key, forward) = FlowKey::of(&Ends {
+        from: Endpoint { address: from, port: from_port },
+        to: Endpoint { address: to, port: to_port },
+        ip_proto,
+        ip_version: 6,
+    });
+    let whole = Whole { key, forward, print, octets, header_octets: V6_OCTETS, at, transport };
+    Some(decoded(frame, &whole))
+}
+
+/// A whole transport header between two places in the frame, of UDP with what follows it; of a packet that carries no tunnel.
+#[inline]
+fn transport(
+    frame: &Frame<'_>,
+    ip_proto: u8,
+    (at, end): (usize, usize),
+    tunnels: Tunnels,
+) -> Option<[u8; TRANSPORT]> {
+    if ip_proto == protocol::TCP {
+        return if end >= at + TRANSPORT { array(frame.bytes, at) } else { None };
+    }
+    if ip_proto != protocol::UDP || end < at + 8 {
+        return None;
+    }
+    let header = array(frame.bytes, at).or_else(|| short_udp(frame.bytes, at))?;
+    let is_tunnel = may_be_udp(frame.bytes, (at, end), ports(header), tunnels);
+    (!is_tunnel).then_some(header)
+}
+
+/// A header with less behind it.
+fn short_udp(bytes: &[u8], at: usize) -> Option<[u8; TRANSPORT]> {
+    let mut header = [0; TRANSPORT];
+    *header.first_chunk_mut::<8>()? = array(bytes, at)?;
+    Some(header)
+}
+
+#[inline]
+const fn ports([f0, f1, t0, t1, ..]: [u8; TRANSPORT]) -> [u16; 2] {
+    [u16::from_be_bytes([f0, f1]), u16::from_be_bytes([t0, t1])]
+}
+
+#[inline]
+fn decoded(frame: &Frame<'_>, whole: &Whole) -> Decoded {
+    let Whole { key, forward, print, octets, header_octets, at, transport } = *whole;
+    let [_, _, _, _, n0, n1, n2, n3, a0, a1, a2, a3, offset, flags, ..] = transport;
+    let is_tcp = key.ip_proto == protocol::TCP;
+    let sequence = is_tcp.then(|| Sequence {
+        number: u32::from_be_bytes([n0, n1, n2, n3]),
+        acknowledged: u32::from_be_bytes([a0, a1, a2, a3]),
+    });
+    let transport_octets = if is_tcp { usize::from((offset >> 4).max(5)) * 4 } else { 8 };
+    // A header may claim more octets than the packet has.
+    let headers = (header_octets + transport_octets).min(octets as usize);
+    let payload_at = at + header_octets + transport_octets;
+    let captured = payload_at < frame.bytes.len() && (octets as usize) > headers;
+    let claimed = at as u64 + u64::from(octets);
+    let bit = |bit, set| if set { bit } else { 0 };
+    let observation = Observation {
+        key,
+        tcp_flags: if is_tcp { flags } else { 0 },
+        bits: bit(Observation::FORWARD, forward)
+            | bit(Observation::EXCEEDS_FRAME, claimed > u64::from(frame.original)),
+        ts_ns: frame.ts_ns,
+        ip_bytes: octets,
+        wire_bytes: frame.original,
+        header_bytes: u16::try_from(headers).unwrap_or(u16::MAX),
+        payload_at: if captured { u16::try_from(payload_at).unwrap_or(0) } else { 0 },
+    };
+    Decoded { observation, fragment: None, sequence, tunnel_octets: 0, print }
+}
+
+fn v4_header(header: [u8; V4_OCTETS], at: usize) -> Option<Net> {
     let [first, tos, l0, l1, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
         header;
     let octets = u32::from(u16::from_be_bytes([l0, l1]));
     let is_whole = u16::from_be_bytes([f0, f1]) & 0x3fff == 0;
-    if first != 0x45 || octets < 20 || !is_whole || !is_plain(protocol) {
-        return None;
-    }
-    Some(Net {
+    (first == 0x45 && octets >= 20 && is_whole).then_some(Net {
         version: 4,
         from: v4_address([s0, s1, s2, s3]),
         to: v4_address([d0, d1, d2, d3]),
         protocol,
         dscp: tos >> 2,
         octets,
-        payload_at: at + 20,
+        payload_at: at + V4_OCTETS,
         header_octets: 20,
         fragment: None,
     })
 }
 
-#[inline]
-fn v6(bytes: &[u8], at: usize) -> Option<Net> {
-    let is_v6 = u8_at(bytes, at)? >> 4 == 6;
-    // A length of 0 asks for another witness.
-    v6_header(bytes, at).filter(|net| is_v6 && net.octets > 40 && is_plain(net.protocol))
+fn is_v6(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_some_and(|first| first >> 4 == 6)
 }
 
 const fn is_tag(kind: u16) -> bool {

@@ -19,53 +19,99 @@ pub struct Print {
     pub is_numbered: bool,
 }
 
+/// What changes from one network to the next: MAC of the sender, of the receiver, VLAN.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way(pub(crate) [u8; 6], pub(crate) [u8; 6], pub(crate) Option<u16>);
+
 impl Print {
-    #[inline]
     pub(crate) fn of(bytes: &[u8], link: &Link, net: &Net, secret: u64) -> Self {
-        let key = OTHER_SEED ^ secret;
         let at = link.ip_at;
-        // Length, identification and fragment of IPv4; flow label, length and next header of IPv6.
-        let (fixed, hops, is_numbered) = if net.version == 4 {
-            let [l0, l1, i0, i1, f0, f1, ttl, protocol] = array(bytes, at + 2).unwrap_or_default();
-            ([l0, l1, i0, i1, f0, f1, protocol, 4], ttl, [i0, i1] != [0, 0])
-        } else {
-            let [t, f0, f1, l0, l1, next, hops] = array(bytes, at + 1).unwrap_or_default();
-            ([t & 0x0f, f0, f1, l0, l1, next, 0, 6], hops, net.fragment.is_some())
+        let way = || {
+            let [source, target] =
+                [link.source_mac, link.target_mac].map(Option::unwrap_or_default);
+            Way(source, target, link.vlan)
         };
-        let mut packet = fold(u64::from_ne_bytes(fixed) ^ SEED, key);
-        for octets in [net.from, net.to] {
-            packet = mix(packet, octets, key);
+        if net.version == 4 {
+            let head: [u8; 20] = array(bytes, at).unwrap_or_default();
+            let carried = carried(bytes, net.payload_at, net.end());
+            return Self::v4(&head, carried, way, secret);
         }
-        let from = if net.version == 4 { net.payload_at } else { at + V6_OCTETS };
-        let to = net.end().min(from + COMPARED).min(bytes.len());
-        for chunk in bytes.get(from..to).unwrap_or_default().chunks(16) {
-            packet = mix(packet, padded(chunk), key);
-        }
+        let head: [u8; 8] = array(bytes, at).unwrap_or_default();
+        let carried = carried(bytes, at + V6_OCTETS, net.end());
+        let print = Self::v6((head, [net.from, net.to]), carried, way, secret);
+        if net.fragment.is_some() { Self { path: 0, is_numbered: true, ..print } } else { print }
+    }
+
+    /// Of IPv4, by its header without options.
+    #[inline]
+    pub(crate) fn v4(
+        head: &[u8; 20],
+        carried: &[u8],
+        way: impl FnOnce() -> Way,
+        secret: u64,
+    ) -> Self {
+        let [_, _, l0, l1, i0, i1, f0, f1, hops, protocol, _, _, hosts @ ..] = *head;
+        let is_numbered = [i0, i1] != [0, 0];
+        let fixed = u64::from_ne_bytes([l0, l1, i0, i1, f0, f1, protocol, 4]);
+        let begun = fold(fixed ^ SEED, u64::from_ne_bytes(hosts) ^ key(secret));
         // The path decides only where no number does.
-        let path = if is_numbered { 0 } else { path(link, hops, key) };
-        Self { packet, path, is_numbered }
+        let path = if is_numbered { 0 } else { path(&way(), hops, secret) };
+        Self { packet: carry(begun, carried, secret), path, is_numbered }
+    }
+
+    /// Of IPv6 without a number, by the octets before its addresses.
+    #[inline]
+    pub(crate) fn v6(
+        (head, [from, to]): ([u8; 8], [[u8; 16]; 2]),
+        carried: &[u8],
+        way: impl FnOnce() -> Way,
+        secret: u64,
+    ) -> Self {
+        let [_, t, f0, f1, l0, l1, next, hops] = head;
+        let fixed = u64::from_ne_bytes([t & 0x0f, f0, f1, l0, l1, next, 0, 6]);
+        let begun = fold(fixed ^ SEED, key(secret));
+        let hosts = mix(mix(begun, from, secret), to, secret);
+        let packet = carry(hosts, carried, secret);
+        Self { packet, path: path(&way(), hops, secret), is_numbered: false }
     }
 }
 
-/// Sixteen octets, zeros after the last.
+/// What is compared of that which lies behind the IP header.
 #[inline]
+pub(crate) fn carried(bytes: &[u8], from: usize, end: usize) -> &[u8] {
+    let to = end.min(from + COMPARED).min(bytes.len());
+    bytes.get(from..to).unwrap_or_default()
+}
+
+#[inline]
+fn carry(mut packet: u64, carried: &[u8], secret: u64) -> u64 {
+    // Most packets have all of it.
+    if let Some((first, rest)) = carried.split_first_chunk()
+        && let Some(second) = rest.first_chunk()
+    {
+        return mix(mix(packet, *first, secret), *second, secret);
+    }
+    for chunk in carried.chunks(16) {
+        packet = mix(packet, padded(chunk), secret);
+    }
+    packet
+}
+
+/// Sixteen octets, zeros after the last.
 fn padded(chunk: &[u8]) -> [u8; 16] {
-    chunk.first_chunk().copied().unwrap_or_else(|| {
-        let mut octets = [0; 16];
-        for (slot, octet) in octets.iter_mut().zip(chunk) {
-            *slot = *octet;
-        }
-        octets
-    })
+    let mut octets = [0; 16];
+    for (slot, octet) in octets.iter_mut().zip(chunk) {
+        *slot = *octet;
+    }
+    octets
 }
 
 /// Hash of TTL, MAC addresses and VLAN.
-fn path(link: &Link, hops: u8, key: u64) -> u16 {
-    let [s0, s1, s2, s3, s4, s5] = link.source_mac.unwrap_or_default();
-    let [t0, t1, t2, t3, t4, t5] = link.target_mac.unwrap_or_default();
-    let [v0, v1] = link.vlan.unwrap_or(u16::MAX).to_ne_bytes();
+fn path(way: &Way, hops: u8, secret: u64) -> u16 {
+    let Way([s0, s1, s2, s3, s4, s5], [t0, t1, t2, t3, t4, t5], vlan) = *way;
+    let [v0, v1] = vlan.unwrap_or(u16::MAX).to_ne_bytes();
     let way = [s0, s1, s2, s3, s4, s5, t0, t1, t2, t3, t4, t5, v0, v1, hops, 0];
-    let [high, low, ..] = mix(SEED, way, key).to_be_bytes();
+    let [high, low, ..] = mix(SEED, way, secret).to_be_bytes();
     u16::from_be_bytes([high, low])
 }
 
@@ -74,11 +120,16 @@ const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const OTHER_SEED: u64 = 0xd6e8_feb8_6659_fd93;
 
 #[inline]
-fn mix(hash: u64, octets: [u8; 16], key: u64) -> u64 {
+const fn key(secret: u64) -> u64 {
+    OTHER_SEED ^ secret
+}
+
+#[inline]
+fn mix(hash: u64, octets: [u8; 16], secret: u64) -> u64 {
     let value = u128::from_ne_bytes(octets);
     #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
     let (low, high) = (value as u64, (value >> 64) as u64);
-    fold(hash ^ low, high ^ key)
+    fold(hash ^ low, high ^ key(secret))
 }
 
 /// Multiply and fold, as in wyhash (W. Yi, 2019).

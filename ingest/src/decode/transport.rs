@@ -23,7 +23,6 @@ pub(crate) struct Transport {
 }
 
 /// Reads the header that follows `net`. Nothing here fails: what was not captured stays 0.
-#[inline]
 pub(crate) fn parse(bytes: &[u8], net: &Net) -> Transport {
     let at = net.payload_at;
     let ip_payload = net.octets.saturating_sub(net.header_octets);

@@ -66,18 +66,30 @@ pub(crate) fn open(bytes: &[u8], net: &Net, tunnels: Tunnels) -> Option<Opened> 
 }
 
 /// Whether a UDP datagram is worth a closer look. Most are not: no port of a tunnel, and a payload that begins like none.
-#[inline]
 pub(crate) fn may_be(bytes: &[u8], net: &Net, tunnels: Tunnels) -> bool {
-    let Some([f0, f1, t0, t1, ..]) = array::<8>(bytes, net.payload_at) else { return true };
-    if is_ours(u16::from_be_bytes([f0, f1])) || is_ours(u16::from_be_bytes([t0, t1])) {
+    array(bytes, net.payload_at).is_none_or(|[f0, f1, t0, t1, _, _, _, _]: [u8; 8]| {
+        let ports = [u16::from_be_bytes([f0, f1]), u16::from_be_bytes([t0, t1])];
+        may_be_udp(bytes, (net.payload_at, net.end()), ports, tunnels)
+    })
+}
+
+/// The same of a datagram between two places in the frame, its ports known.
+#[inline]
+pub(crate) fn may_be_udp(
+    bytes: &[u8],
+    (at, end): (usize, usize),
+    [from, to]: [u16; 2],
+    tunnels: Tunnels,
+) -> bool {
+    if is_ours(from) || is_ours(to) {
         return true;
     }
     // See `on_any_port`: VXLAN, version 0 of Geneve, GTP-U, and IPv6 as long as the datagram.
-    let at = net.payload_at + 8;
+    let at = at + 8;
     tunnels == Tunnels::All
         && array(bytes, at).is_some_and(|[first, second, _, _, high, low]| match (first, second) {
             (0x08, 0) | (0x00..=0x3f, 0 | 0x40) | (0x30..=0x37, 255) => true,
-            (0x60..=0x6f, _) => at + 40 + usize::from(u16::from_be_bytes([high, low])) == net.end(),
+            (0x60..=0x6f, _) => at + 40 + usize::from(u16::from_be_bytes([high, low])) == end,
             _ => false,
         })
 }

@@ -9,7 +9,9 @@ use crate::flow::meter::{Marks, Meter, closed_ms};
 use crate::flow::names::octets_of;
 use crate::flow::profile::Profile;
 use crate::flow::room::allocated;
-use crate::flow::{Acknowledged, End, FlowKey, Heard, Initiator, NameRoom, Names, Reason, State};
+use crate::flow::{
+    Acknowledged, End, FlowKey, Heard, Initiator, NameRoom, Names, Place, Reason, State,
+};
 use crate::hint::Hint;
 use crate::observation::{Observation, Sequence, tcp};
 
@@ -309,17 +311,27 @@ impl Entry<'_> {
         self.meter.marks.has(Marks::DEAF)
     }
 
+    /// Whether a payload of an end that begins like nothing may go on with something; where not, it has been looked at.
+    #[inline]
+    pub fn awaits(&mut self, from: End) -> bool {
+        if self.is_deaf() {
+            return false;
+        }
+        let is_under_way = self.profile.heard.place(from) != Place::Anywhere;
+        if !is_under_way {
+            self.wants_names(from);
+        }
+        is_under_way
+    }
+
     /// Whether another payload of an end is worth a look; counts the looks.
+    #[inline]
     pub fn wants_names(&mut self, of: End) -> bool {
         if self.is_deaf() {
             return false;
         }
-        // Requests follow one another on one connection; hellos do not.
-        let service = self.names().and_then(|names| names.service);
-        let is_greeted = matches!(service, Some("quic" | "dtls"));
-        let has_many = matches!(service, Some("http" | "dns"));
-        let wants = !is_greeted && self.profile.heard.wants(of, has_many);
-        if !wants && (is_greeted || self.profile.heard.is_spent()) {
+        let wants = self.profile.heard.wants(of);
+        if !wants && self.profile.heard.is_spent() {
             self.finish_hearing();
         }
         wants
@@ -367,7 +379,14 @@ impl Entry<'_> {
         let before = name_octets(self.profile);
         let taken = octets + if before == 0 { allocated(size_of::<Names>()) } else { 0 };
         if room.take(taken) {
-            change(self.profile.rare().names.get_or_insert_default());
+            let names = self.profile.rare().names.get_or_insert_default();
+            change(names);
+            if let Some(service) = names.service {
+                self.profile.heard.is_of(service);
+            }
+            if self.profile.heard.is_over() {
+                self.meter.marks.set(Marks::DEAF);
+            }
             room.give_back((before + taken).saturating_sub(name_octets(self.profile)));
         }
     }

@@ -24,6 +24,19 @@ pub struct Heard {
     /// For each end 0 where its place is anywhere, 1 at its number, 2 where a message is held.
     kinds: [u8; 2],
     looks: u8,
+    manner: Manner,
+}
+
+/// How the two ends speak, as far as it matters to who listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Manner {
+    /// Not known, or a few words at the beginning.
+    #[default]
+    Some,
+    /// They greet one another once, and nothing that follows can be read.
+    Once,
+    /// Requests follow one another.
+    Always,
 }
 
 const _: () = assert!(size_of::<Heard>() == 12);
@@ -57,6 +70,20 @@ impl Heard {
         }
     }
 
+    /// What they speak is known.
+    pub fn is_of(&mut self, service: &'static str) {
+        self.manner = match service {
+            "quic" | "dtls" => Manner::Once,
+            "http" | "dns" => Manner::Always,
+            _ => Manner::Some,
+        };
+    }
+
+    /// Whether nothing that follows can be read.
+    pub fn is_over(&self) -> bool {
+        self.manner == Manner::Once
+    }
+
     /// An end's stream begins at a number.
     pub fn begin(&mut self, of: End, number: u32) {
         if self.place(of) != Place::Held {
@@ -64,21 +91,27 @@ impl Heard {
         }
     }
 
-    /// Whether another payload of an end is worth a look; counts the looks, unless there may be `many`.
-    pub fn wants(&mut self, of: End, many: bool) -> bool {
-        if self.place(of) == Place::Held {
-            return true;
+    /// Whether another payload of an end is worth a look; counts the looks.
+    #[inline]
+    pub fn wants(&mut self, of: End) -> bool {
+        match self.manner {
+            Manner::Once => false,
+            _ if self.place(of) == Place::Held => true,
+            Manner::Some if self.looks >= LOOKS_MAX => false,
+            Manner::Some | Manner::Always => {
+                self.looks = self.looks.saturating_add(1);
+                true
+            }
         }
-        if self.looks >= LOOKS_MAX && !many {
-            return false;
-        }
-        self.looks = self.looks.saturating_add(1);
-        true
     }
 
     /// Whether no payload of either end is worth a look any more.
     pub fn is_spent(&self) -> bool {
-        self.looks >= LOOKS_MAX && self.held().next().is_none()
+        match self.manner {
+            Manner::Once => true,
+            Manner::Some => self.looks >= LOOKS_MAX && self.held().next().is_none(),
+            Manner::Always => false,
+        }
     }
 
     /// The ends of which something is being put together.

@@ -14,7 +14,11 @@ use crate::flow::queue::{Links, Queue};
 use crate::flow::wheel::Wheel;
 use crate::flow::{Acknowledged, End, FlowKey, Limits, NameRoom, Reason};
 use crate::observation::{Observation, Sequence, tcp};
-use crate::source::sys::memory::{ask_for_huge_pages, prefetch};
+use crate::source::sys::memory::{ask_for_huge_pages, prefetch, prefetch_if};
+
+/// How many places before their turn the memory of a place is asked for, and then that of what hangs on it.
+const FAR: usize = 8;
+const NEAR: usize = 4;
 
 /// Packets and octets in flows that have not been exported.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -116,6 +120,35 @@ impl FlowTable {
             prefetch(&meter.counts);
         }
         Some(place)
+    }
+
+    /// Asks for the memory of what is known of the flow that lies where it was approached, where its packet may be heard.
+    #[inline]
+    pub fn listen(&self, place: u32, has_payload: bool) {
+        let at = place as usize;
+        if let (Some(meter), Some(profile)) = (self.meters.get(at), self.profiles.get(at)) {
+            prefetch_if(has_payload & !meter.marks.has(Marks::DEAF), profile, meter);
+        }
+    }
+
+    /// Asks for the memory of places that will be due soon.
+    #[inline]
+    fn expect_due(&self) {
+        if let Some(filed) = self.wheel.coming(FAR) {
+            let at = (filed & !AT_END) as usize;
+            if let (Some(meter), Some(profile)) = (self.meters.get(at), self.profiles.get(at)) {
+                prefetch(&meter.key);
+                prefetch(&meter.counts);
+                prefetch(profile);
+            }
+        }
+        // By now these have come.
+        if let Some(filed) = self.wheel.coming(NEAR) {
+            let at = (filed & !AT_END) as usize;
+            if let Some(rare) = self.profiles.get(at).and_then(|profile| profile.rare.as_deref()) {
+                prefetch(rare);
+            }
+        }
     }
 
     /// Where a flow lies now, if it is there.
@@ -276,6 +309,7 @@ impl FlowTable {
     pub fn sweep(&mut self, clock: i64, out: &mut impl Export) {
         let limits = self.limits;
         while let Some(filed) = self.wheel.due(clock) {
+            self.expect_due();
             let place = filed & !AT_END;
             if self.meter(place).is_some() {
                 let mut entry = view(&mut self.meters, &mut self.profiles, &self.details, place);

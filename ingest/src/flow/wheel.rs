@@ -44,6 +44,12 @@ impl Wheel {
         self.take()
     }
 
+    /// The place that comes out after so many others, if they are of one bucket.
+    pub(super) fn coming(&self, after: usize) -> Option<u32> {
+        let (_, places) = self.buckets.first_key_value()?;
+        places.len().checked_sub(after + 1).and_then(|at| places.get(at).copied())
+    }
+
     /// Takes out a place of the earliest bucket.
     pub(super) fn take(&mut self) -> Option<u32> {
         let mut earliest = self.buckets.first_entry()?;

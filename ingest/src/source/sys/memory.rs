@@ -23,15 +23,29 @@ pub(crate) fn ask_for_huge_pages<T>(room: &mut Vec<T>) {
     let _ = unsafe { libc::madvise(first.cast(), length, libc::MADV_HUGEPAGE) };
 }
 
+/// The same where something holds that nobody can foresee: without a branch, for asking again for what is `there` costs less than a branch gone wrong.
+#[inline]
+pub(crate) fn prefetch_if<T, U>(holds: bool, of: &T, there: &U) {
+    let (of, there): (*const u8, *const u8) =
+        (ptr::from_ref(of).cast(), ptr::from_ref(there).cast());
+    let either = std::hint::select_unpredictable(holds, of, there);
+    prefetch_at(either);
+}
+
 /// Asks for the cache line at the beginning of something that will be read and changed soon.
 #[inline]
 pub(crate) fn prefetch<T>(of: &T) {
+    prefetch_at(ptr::from_ref(of).cast());
+}
+
+#[inline]
+fn prefetch_at(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch reads nothing, and the address is that of a living thing.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(ptr::from_ref(of).cast()) };
+        // SAFETY: a prefetch reads nothing, wherever it points.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = of;
+    let _ = address;
 }
