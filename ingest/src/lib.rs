@@ -64,11 +64,13 @@ pub use sink::Written;
 
 /// Turns captures into a store's rows, all of them or none; or captures from an interface until it is told to stop.
 pub fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
+    source::sys::memory::keep_freed();
     if args.live.interface.is_some() { live::run(args) } else { pipeline::run(args) }
 }
 
 /// Reads captures as [`run`] does, makes and names the rows, and keeps none: what the writer costs is what this does not. The ledger is in the outcome.
 pub fn rehearse(args: &IngestArgs) -> Result<Outcome, IngestError> {
+    source::sys::memory::keep_freed();
     pipeline::rehearse(args)
 }
 
