@@ -58,14 +58,19 @@ pub(crate) const OURS: [Peer; 4] = [
         command: |place| {
             let mut command = Command::new(PROBE);
             command.args(["-q", "-r"]).arg(place.capture).args(["--lanes", "1"]);
-            // As many as there can be: what a full table costs is another question.
-            command.args(["--max-flows", "16777216"]);
+            command.args(["--max-flows", &flows_max(place.written.flows)]);
             command.arg("--store").arg(place.folder.join("store"));
             Ok(command)
         },
         count: probe,
     },
 ];
+
+/// Flows the probe is to have room for, as an argument: what it has by default, and never so few that the table is under pressure, for what that costs is
+/// another question.
+pub fn flows_max(flows: u64) -> String {
+    (flows * 2).max(1 << 20).to_string()
+}
 
 fn own(place: &Place<'_>, task: &str) -> Command {
     let mut command = Command::new(place.own);

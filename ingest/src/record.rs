@@ -99,7 +99,7 @@ impl RowStyle {
             dns_names_at: None,
             alpn: names.alpn,
             tls_version: names.tls_version,
-            tls_ja4: names.ja4.map(|ja4| ja4.to_string().into()),
+            tls_ja4: names.ja4.map(|ja4| ja4.text()),
             ech_offered: names.ech_offered,
             http_user_agent: names.user_agent,
             site: None,

@@ -15,7 +15,7 @@ use benches::cliff::{Felt, felt, packets_of};
 use benches::contest::{Arena, Contest, named, peers, real};
 use benches::cpu::{self, MEASURE};
 use benches::model::{Model, NEEDED, PRICED};
-use benches::ours::{FLOOR, OFF, PROBE, WALK, floored, walked};
+use benches::ours::{FLOOR, OFF, PROBE, WALK, floored, flows_max, walked};
 use benches::peer::Peer;
 use clap::Parser;
 use ingest::config::IngestArgs;
@@ -110,8 +110,9 @@ struct Probe {
 }
 
 /// The probe without its writer: in the same line.
-fn rehearse(capture: &Path) -> Result<String> {
-    let words = ["probe", "-q", "--lanes", "1", "--max-flows", "16777216", "--store", "none", "-r"];
+fn rehearse(capture: &Path, flows: u64) -> Result<String> {
+    let room = flows_max(flows);
+    let words = ["probe", "-q", "--lanes", "1", "--max-flows", &room, "--store", "none", "-r"];
     let words = words.iter().map(Into::into).chain([capture.as_os_str().to_owned()]);
     let outcome = ingest::rehearse(&Probe::parse_from(words).args)?;
     if outcome.difference() != 0 {
@@ -281,7 +282,9 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
         Task::Floor { capture, flows } => {
             return Ok(writeln!(out, "{}", floored(capture, *flows)?)?);
         }
-        Task::Off { capture, .. } => return Ok(writeln!(out, "{}", rehearse(capture)?)?),
+        Task::Off { capture, flows } => {
+            return Ok(writeln!(out, "{}", rehearse(capture, *flows)?)?);
+        }
         Task::CliffOf { flows, packets } => {
             return Ok(writeln!(out, "{}", felt(*flows, *packets)?.line())?);
         }

@@ -17,6 +17,8 @@ const PARAMETERS_MAX: usize = 32;
 /// Labels walked for one name, pointers included: hostile pointers can form a circle.
 const STEPS_MAX: usize = 128;
 const NAME_MAX: usize = 255;
+/// Room that most names do with.
+const NAME_USUAL: usize = 48;
 
 const HEADER_OCTETS: usize = 12;
 
@@ -242,7 +244,7 @@ pub fn announcement(payload: &[u8], from: IpAddr) -> Option<Option<Arc<str>>> {
 
 /// A name as text, lower case, without the last dot, and the position behind it.
 fn name(payload: &[u8], start: usize) -> Option<(String, usize)> {
-    let mut text = String::new();
+    let mut text = String::with_capacity(NAME_USUAL);
     let (mut at, mut behind) = (start, None);
     for _ in 0..STEPS_MAX {
         let length = usize::from(*payload.get(at)?);

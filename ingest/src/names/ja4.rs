@@ -1,9 +1,11 @@
 //! JA4: what a client hello offers, as 36 characters (`FoxIO`, "JA4: TLS Client Fingerprinting", BSD 3-Clause; the rest of JA4+ is not ours to use).
 
-use std::fmt::Write as _;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+/// Octets of the text.
+const OCTETS: usize = 36;
 /// Octets of a hash that are kept.
 const KEPT: usize = 6;
 
@@ -35,10 +37,10 @@ pub(crate) struct Offer<'a> {
 impl Offer<'_> {
     /// The fingerprint over TCP.
     pub(crate) fn ja4(&self) -> Ja4 {
-        let mut suites: Vec<u16> = words(self.suites).collect();
+        let mut suites = words(self.suites);
         suites.sort_unstable();
-        let mut extensions: Vec<u16> =
-            self.extensions.iter().copied().filter(|kind| !is_grease(*kind)).collect();
+        let mut extensions = Vec::with_capacity(self.extensions.len());
+        extensions.extend(self.extensions.iter().copied().filter(|kind| !is_grease(*kind)));
         let [suites_high, suites_low] = two_digits(suites.len());
         let [kinds_high, kinds_low] = two_digits(extensions.len());
         // The name and ALPN are told in the head.
@@ -70,7 +72,7 @@ impl Offer<'_> {
                 alpn_last,
             ],
             suites: hash(&suites, &[]),
-            extensions: hash(&extensions, &words(self.signatures).collect::<Vec<_>>()),
+            extensions: hash(&extensions, &words(self.signatures)),
         }
     }
 }
@@ -82,16 +84,25 @@ impl Ja4 {
         self.head[0] = transport;
         self
     }
+
+    /// As text: each row with a fingerprint has it, so it is made at one go.
+    pub fn text(&self) -> Arc<str> {
+        let mut text = String::with_capacity(OCTETS);
+        text.extend(self.head.map(char::from));
+        for part in [&self.suites, &self.extensions] {
+            text.push('_');
+            for octet in part {
+                text.push(hex_digit(octet >> 4).into());
+                text.push(hex_digit(octet & 15).into());
+            }
+        }
+        text.into()
+    }
 }
 
 impl std::fmt::Display for Ja4 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.head.iter().try_for_each(|octet| f.write_char(char::from(*octet)))?;
-        for part in [&self.suites, &self.extensions] {
-            f.write_char('_')?;
-            part.iter().try_for_each(|octet| write!(f, "{octet:02x}"))?;
-        }
-        Ok(())
+        f.write_str(&self.text())
     }
 }
 
@@ -100,9 +111,13 @@ pub(crate) const fn is_grease(value: u16) -> bool {
     value & 0x0f0f == 0x0a0a && value >> 8 == value & 0xff
 }
 
-fn words(octets: &[u8]) -> impl Iterator<Item = u16> {
+fn words(octets: &[u8]) -> Vec<u16> {
     let (pairs, _) = octets.as_chunks();
-    pairs.iter().map(|pair| u16::from_be_bytes(*pair)).filter(|value| !is_grease(*value))
+    let mut words = Vec::with_capacity(pairs.len());
+    words.extend(
+        pairs.iter().map(|pair| u16::from_be_bytes(*pair)).filter(|word| !is_grease(*word)),
+    );
+    words
 }
 
 fn two_digits(count: usize) -> [u8; 2] {

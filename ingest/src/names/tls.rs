@@ -29,6 +29,8 @@ pub(crate) const RECORD_HANDSHAKE: u8 = 22;
 const RECORD_MAX: usize = (1 << 14) + 2048;
 /// Extensions that are read: browsers send some twenty.
 const EXTENSIONS_MAX: usize = 128;
+/// As many as most hellos have.
+const EXTENSIONS_USUAL: usize = 24;
 pub(crate) const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 const CERTIFICATE: u8 = 11;
@@ -160,6 +162,7 @@ pub(crate) fn hello(body: &[u8], is_whole: bool, major: u8) -> Option<ClientHell
     let mut hello = ClientHello::default();
     // No extensions at all is allowed before TLS 1.3.
     if message.u16().is_some() {
+        offer.extensions.reserve(EXTENSIONS_USUAL);
         while offer.extensions.len() < EXTENSIONS_MAX
             && let (Some(kind), Some(body)) = (message.u16(), message.vector16())
         {
