@@ -101,6 +101,7 @@ impl<O: Outbox> Desk<O> {
         };
         let mut delivery = std::mem::replace(&mut self.draft, next);
         delivery.complete = complete;
+        delivery.rows = delivery.rows.fitted();
         self.open &= self.outbox.send(delivery);
     }
 }

@@ -22,6 +22,16 @@ impl Rows {
         self.rows.push(row);
     }
 
+    /// The same for waiting: few rows in a room of their own size, for room that is not used is memory that waits, too.
+    pub(crate) fn fitted(mut self) -> Self {
+        if self.rows.len() >= self.rows.capacity() / 4 {
+            return self;
+        }
+        let mut rows = Vec::with_capacity(self.rows.len());
+        rows.append(&mut self.rows);
+        rows.into()
+    }
+
     /// Changes one after the other, in the room they lie in.
     pub(crate) fn map(mut self, change: impl FnMut(FlowRow) -> FlowRow) -> Self {
         self.rows = std::mem::take(&mut self.rows).into_iter().map(change).collect();
@@ -74,5 +84,51 @@ impl Rooms {
     pub(crate) fn empty(&self) -> Rows {
         let rows = self.free.pop().unwrap_or_else(|| Vec::with_capacity(self.rows));
         Rows { rows, home: Some(Arc::clone(&self.free)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::direction::Inside;
+    use crate::flow::{Endpoint, Flow, FlowKey, Reason};
+    use crate::observation::Observation;
+    use crate::record::RowStyle;
+
+    fn row() -> FlowRow {
+        let end = Endpoint::default();
+        let observation = Observation {
+            key: FlowKey { low: end, high: end, ip_proto: 17, ip_version: 4, space: [0; 4] },
+            tcp_flags: 0,
+            bits: 0,
+            ts_ns: 5,
+            ip_bytes: 40,
+            header_bytes: 28,
+            wire_bytes: 54,
+            payload_at: 42,
+        };
+        let style = RowStyle { sensor: "s".into(), inside: Inside::default(), interface: None };
+        let mut flow = Flow::new(&observation, 0);
+        flow.entry().observe(&observation, None, 5);
+        style.row(&mut flow.entry(), Reason::Idle)
+    }
+
+    #[test]
+    fn rooms_go_round_and_few_rows_wait_in_little() {
+        let rooms = Rooms::new(8);
+        let filled = |count: usize| {
+            let mut rows = rooms.empty();
+            (0..count).for_each(|_| rows.push(row()));
+            rows.fitted()
+        };
+        drop(filled(8));
+        assert_eq!(rooms.free.len(), 1, "a room comes home");
+        let one = filled(1);
+        assert_eq!((one.len(), one.rows.capacity(), rooms.free.len()), (1, 1, 1));
+        let full = filled(8).map(|row| FlowRow { flow_id: 7, ..row });
+        assert_eq!((full.rows.capacity(), rooms.free.len()), (8, 0));
+        assert!(full.iter().all(|row| row.flow_id == 7));
+        drop(full);
+        assert_eq!(rooms.free.len(), 1, "after a change, too");
     }
 }

@@ -1,21 +1,21 @@
 //! Hints to the processor and the kernel about memory; none changes what a program computes.
 #![expect(unsafe_code, reason = "hints that no safe library gives")]
 
+use std::ffi::c_long;
 use std::ptr;
 
 /// `mi_option_purge_delay` of mimalloc 3, ms; it has no name in its Rust crate.
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 /// What it is where nobody has changed it.
-const PURGE_DELAY_MS: i64 = 10;
+const PURGE_DELAY_MS: c_long = 10;
 /// What it is to be: a writer that fills files turn after turn needs the same memory again within this time, and the kernel would clear it in between.
-const KEPT_MS: i64 = 1_000;
+const KEPT_MS: c_long = 1_000;
 
 /// Asks the allocator to keep for a while what was freed. To be called before there are threads; changes nothing where the operator has decided
 /// (`MIMALLOC_PURGE_DELAY`), and nothing in a program with another allocator.
 pub(crate) fn keep_freed() {
     // SAFETY: reads a number out of a table that the allocator keeps.
-    let is_untouched =
-        i64::from(unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) }) == PURGE_DELAY_MS;
+    let is_untouched = unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) } == PURGE_DELAY_MS;
     if is_untouched {
         // SAFETY: writes a number into the same table; nobody else does, for there are no other threads yet.
         unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, KEPT_MS) };
