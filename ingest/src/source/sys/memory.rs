@@ -11,13 +11,13 @@ const PURGE_DELAY_MS: c_long = 10;
 /// What it is to be: a writer that fills files turn after turn needs the same memory again within this time, and the kernel would clear it in between.
 const KEPT_MS: c_long = 1_000;
 
-/// Asks the allocator to keep for a while what was freed. To be called before there are threads; changes nothing where the operator has decided
+/// Asks the allocator to keep for a while what was freed. Changes nothing where the operator has decided
 /// (`MIMALLOC_PURGE_DELAY`), and nothing in a program with another allocator.
 pub(crate) fn keep_freed() {
     // SAFETY: reads a number out of a table that the allocator keeps.
     let is_untouched = unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) } == PURGE_DELAY_MS;
     if is_untouched {
-        // SAFETY: writes a number into the same table; nobody else does, for there are no other threads yet.
+        // SAFETY: writes a number, one aligned word, into the same table; nobody else writes there, and whoever reads it finds the old or the new.
         unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, KEPT_MS) };
     }
 }
