@@ -377,7 +377,7 @@ mod tests {
                 *slot = octet;
             }
             payload.truncate(cut);
-            let _ = client_hello(&payload);
+            let _ = read(&payload).hint();
         }
     }
 }
