@@ -10,19 +10,16 @@
 )]
 
 use std::collections::HashSet;
-use std::hint::black_box;
-use std::io::Cursor;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use benches::cpu::thread;
+use benches::feed::{self, Frames, Nobody};
 use crossbeam::queue::ArrayQueue;
 use ingest::Inside;
-use ingest::block::{Block, BlockParts, FrameRef, Memory, Seen, Time};
+use ingest::block::{Block, BlockParts, FrameRef, Seen, Time};
 use ingest::config::PacketArgs;
 use ingest::decode::Decoder;
-use ingest::delivery::{Delivery, Outbox};
 use ingest::flow::{FlowKey, Limits};
 use ingest::frame::Frame;
 use ingest::lane::{Lane, LaneSettings};
@@ -30,7 +27,6 @@ use ingest::names;
 use ingest::observation::Observation;
 use ingest::record::RowStyle;
 use ingest::source::synthetic::Mix;
-use ingest::source::{FileSource, Pool, Tagger};
 use mimalloc::MiMalloc;
 
 #[global_allocator]
@@ -45,24 +41,6 @@ const APART_NS: i64 = 100_000_000_000;
 /// Ports of protocols that carry names in every packet: DNS, DHCP and their kin.
 const TALKING: [u16; 7] = [53, 67, 68, 546, 547, 5353, 5355];
 
-struct Frames(Vec<u8>);
-
-impl Memory for Frames {
-    fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-/// Takes rows and keeps none.
-struct Nobody;
-
-impl Outbox for Nobody {
-    fn send(&mut self, delivery: Delivery) -> bool {
-        black_box(delivery.rows.len());
-        true
-    }
-}
-
 /// Frames of a mix: where each lies, and how much of it is captured where what names nothing is not.
 struct Traffic {
     memory: Arc<Frames>,
@@ -75,28 +53,20 @@ impl Traffic {
     fn of_mix() -> Self {
         let mut file = Vec::new();
         Mix::new(SEED, PACKETS).write_pcap(&mut file).expect("written to memory");
-        let input = Box::new(Cursor::new(file));
-        let mut source =
-            FileSource::of(Path::new("mix"), input, &Pool::new(64)).expect("a capture");
-        let (mut tagger, mut memory, mut judge) = (Tagger::new(1), Vec::new(), Judge::default());
+        let blocks = feed::blocks(file).expect("a capture");
+        let (mut memory, mut judge) = (Vec::new(), Judge::default());
         let (mut frames, mut nameless, mut with_payload) = (Vec::new(), 0, 0);
-        loop {
-            let blocks = source.read(&mut tagger);
-            if blocks.is_empty() {
-                return Self { memory: Arc::new(Frames(memory)), frames, nameless, with_payload };
-            }
-            let all =
-                blocks.iter().flat_map(|block| block.refs().iter().map(move |at| (block, at)));
-            for (block, at) in all {
-                let frame = block.frame(at);
-                let headers = judge.headers_of_nameless(&frame);
-                nameless += u64::from(headers.is_some());
-                with_payload += u64::from(headers.is_some_and(|headers| headers < at.captured));
-                let offset = u32::try_from(memory.len()).expect("four GiB at most");
-                memory.extend_from_slice(frame.bytes);
-                frames.push((FrameRef { offset, ..*at }, headers.unwrap_or(at.captured)));
-            }
+        let all = blocks.iter().flat_map(|block| block.refs().iter().map(move |at| (block, at)));
+        for (block, at) in all {
+            let frame = block.frame(at);
+            let headers = judge.headers_of_nameless(&frame);
+            nameless += u64::from(headers.is_some());
+            with_payload += u64::from(headers.is_some_and(|headers| headers < at.captured));
+            let offset = u32::try_from(memory.len()).expect("four GiB at most");
+            memory.extend_from_slice(frame.bytes);
+            frames.push((FrameRef { offset, ..*at }, headers.unwrap_or(at.captured)));
         }
+        Self { memory: Arc::new(Frames(memory)), frames, nameless, with_payload }
     }
 
     /// All of them as blocks, some time later.

@@ -10,16 +10,14 @@
 )]
 
 use std::hint::black_box;
-use std::io::Cursor;
-use std::path::Path;
 use std::time::Duration;
 
+use benches::feed::{self, Nobody};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ingest::Inside;
 use ingest::block::Block;
 use ingest::config::PacketArgs;
 use ingest::decode::Decoder;
-use ingest::delivery::{Delivery, Outbox};
 use ingest::flow::Limits;
 use ingest::frame::{Frame, LinkType};
 use ingest::lane::{Lane, LaneSettings};
@@ -27,7 +25,6 @@ use ingest::names;
 use ingest::names::quic::{Conversation, Outcome};
 use ingest::record::RowStyle;
 use ingest::source::synthetic::{Plan, PlannedFrame, QuicVersion, Version};
-use ingest::source::{FileSource, Pool, Tagger};
 
 const SEED: u64 = 7;
 /// Payloads without a name in one measured pass: of each, the first octets are looked at.
@@ -74,27 +71,7 @@ fn blocks(plan: &Plan, is_mute: bool) -> Vec<Block> {
         file.extend(words.iter().flat_map(|word| word.to_le_bytes().into_iter().take(4)));
         file.extend(&planned.bytes);
     }
-    let input = Box::new(Cursor::new(file));
-    let mut source =
-        FileSource::of(Path::new("planned"), input, &Pool::new(64)).expect("a capture");
-    let (mut tagger, mut blocks) = (Tagger::new(1), Vec::new());
-    loop {
-        let next = source.read(&mut tagger);
-        if next.is_empty() {
-            return blocks;
-        }
-        blocks.extend(next);
-    }
-}
-
-/// Takes what a lane hands over and keeps nothing.
-struct Nobody;
-
-impl Outbox for Nobody {
-    fn send(&mut self, delivery: Delivery) -> bool {
-        black_box(delivery.rows.len());
-        true
-    }
+    feed::blocks(file).expect("a capture")
 }
 
 fn lane() -> Lane<Nobody> {

@@ -9,14 +9,14 @@ use std::hint::black_box;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use benches::feed::{self, Nobody};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ingest::block::Block;
 use ingest::decode::Decoder;
-use ingest::flow::{Arrival, Endpoint, Ends, Entry, Export, FlowKey, FlowTable, Limits, Reason};
+use ingest::flow::{Arrival, Endpoint, Ends, FlowKey, FlowTable, Limits};
 use ingest::frame::Frame;
 use ingest::observation::Observation;
 use ingest::source::synthetic::Bulk;
-use ingest::source::{FileSource, Pool, Tagger};
 
 const SEED: u64 = 7;
 /// Packets a lane looks up together.
@@ -26,17 +26,9 @@ const LOOKUPS: usize = 100_000;
 
 /// Blocks of a capture as the probe's reader makes them.
 fn blocks(packets: u64) -> Vec<Block> {
-    let file = tempfile::NamedTempFile::new().expect("a temporary file");
-    Bulk::new(SEED, packets).write_pcap(file.as_file()).expect("room for it");
-    let mut source = FileSource::open(file.path(), &Pool::new(64)).expect("a capture");
-    let (mut tagger, mut blocks) = (Tagger::new(1), Vec::new());
-    loop {
-        let next = source.read(&mut tagger);
-        if next.is_empty() {
-            return blocks;
-        }
-        blocks.extend(next);
-    }
+    let mut file = Vec::new();
+    Bulk::new(SEED, packets).write_pcap(&mut file).expect("written to memory");
+    feed::blocks(file).expect("a capture")
 }
 
 /// Nanoseconds for each packet from frame to observation. Decides whether headers are worth parsing in groups or with SIMD: only while this is a
@@ -55,15 +47,6 @@ fn decoding(c: &mut Criterion) {
         });
     });
     group.finish();
-}
-
-/// Takes records and keeps none.
-struct Nobody;
-
-impl Export for Nobody {
-    fn export(&mut self, entry: &mut Entry<'_>, _: Reason) {
-        black_box(entry.packets());
-    }
 }
 
 /// A packet of flow `number`, as decoding would give it.

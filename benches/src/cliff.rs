@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use crossbeam::queue::ArrayQueue;
 use ingest::Inside;
-use ingest::block::{Block, BlockParts, FrameRef, Memory, Seen, Time};
+use ingest::block::{Block, BlockParts, FrameRef, Seen, Time};
 use ingest::config::PacketArgs;
-use ingest::delivery::{Delivery, Outbox};
 use ingest::flow::Limits;
 use ingest::frame::LinkType;
 use ingest::lane::{Lane, LaneSettings};
@@ -22,6 +21,7 @@ use ingest::source::synthetic::Even;
 use crate::capture::SEED;
 use crate::contest::real;
 use crate::cpu::thread;
+use crate::feed::{Frames, Nobody};
 
 /// Packets at least, for few flows are too quickly met.
 const PACKETS_MIN: u64 = 20_000_000;
@@ -45,23 +45,6 @@ pub struct Felt {
     pub pauses: [Duration; 2],
     /// Memory that the flows took, octets each.
     pub bytes_a_flow: f64,
-}
-
-struct Frames(Vec<u8>);
-
-impl Memory for Frames {
-    fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-/// Takes rows and keeps none.
-struct Nobody;
-
-impl Outbox for Nobody {
-    fn send(&mut self, _: Delivery) -> bool {
-        true
-    }
 }
 
 /// Memory of this process now, octets.

@@ -14,6 +14,7 @@ use crate::watch::Note;
 
 /// Rows handed over at a time.
 const ROWS_MAX: usize = 256;
+
 /// What a lane hands to the writer.
 #[derive(Debug, Default)]
 pub struct Delivery {

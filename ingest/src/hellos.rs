@@ -4,7 +4,7 @@ use crate::flow::{End, Entry};
 use crate::handshakes::{Handshakes, Whose};
 use crate::hint::{ClientHello, Hint};
 use crate::names::quic::Outcome;
-use crate::names::{dtls, may_begin_datagram, quic};
+use crate::names::{dtls, quic};
 
 /// A handshake of either kind.
 #[derive(Debug)]
@@ -43,12 +43,7 @@ impl Hellos {
     }
 
     /// Whether a datagram may be of a handshake.
-    #[inline]
     pub(crate) fn looks_like(datagram: &[u8]) -> bool {
-        may_begin_datagram(datagram) && Self::is_known(datagram)
-    }
-
-    fn is_known(datagram: &[u8]) -> bool {
         quic::looks_like(datagram) || dtls::looks_like(datagram)
     }
 

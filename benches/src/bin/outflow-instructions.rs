@@ -9,54 +9,26 @@
 )]
 
 use std::hint::black_box;
-use std::io::Cursor;
-use std::path::Path;
 
+use benches::feed::{self, Nobody};
 use ingest::Inside;
 use ingest::block::Block;
 use ingest::config::PacketArgs;
 use ingest::decode::{Decoded, Decoder};
-use ingest::delivery::{Delivery, Outbox};
-use ingest::flow::{Arrival, Entry, Export, FlowTable, Limits, Reason};
+use ingest::flow::{Arrival, FlowTable, Limits};
 use ingest::lane::{Lane, LaneSettings};
 use ingest::record::RowStyle;
 use ingest::source::synthetic::Mix;
-use ingest::source::{FileSource, Pool, Tagger};
 
 const SEED: u64 = 7;
 const PACKETS: u64 = 60_000;
 /// Packets a lane looks up together.
 const GROUP: usize = 32;
 
-/// Takes rows and keeps none.
-struct Nobody;
-
-impl Outbox for Nobody {
-    fn send(&mut self, delivery: Delivery) -> bool {
-        black_box(delivery.rows.len());
-        true
-    }
-}
-
-impl Export for Nobody {
-    fn export(&mut self, entry: &mut Entry<'_>, _: Reason) {
-        black_box(entry.packets());
-    }
-}
-
 fn blocks() -> Vec<Block> {
     let mut file = Vec::new();
     Mix::new(SEED, PACKETS).write_pcap(&mut file).expect("written to memory");
-    let input = Box::new(Cursor::new(file));
-    let mut source = FileSource::of(Path::new("mix"), input, &Pool::new(64)).expect("a capture");
-    let (mut tagger, mut blocks) = (Tagger::new(1), Vec::new());
-    loop {
-        let next = source.read(&mut tagger);
-        if next.is_empty() {
-            return blocks;
-        }
-        blocks.extend(next);
-    }
+    feed::blocks(file).expect("a capture")
 }
 
 const LIMITS: Limits = Limits {

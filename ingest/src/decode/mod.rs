@@ -117,13 +117,15 @@ impl Decoder {
     /// Says what a frame is.
     #[inline]
     pub fn decode(self, frame: &Frame<'_>) -> Result<Decoded, Reject> {
-        // VLANs keep flows apart only where that was asked for.
-        if !self.space.has_vlan()
-            && let Some(decoded) = plain::packet(frame, self.tunnels, self.secret)
-        {
-            return Ok(decoded);
+        let Some((mut decoded, tags)) = plain::packet(frame, self.tunnels, self.secret) else {
+            return self.decode_any(frame);
+        };
+        if self.space.has_vlan() {
+            let mut space = Space::default();
+            space.vlan(tags);
+            decoded.observation.key = decoded.observation.key.within(space.0);
         }
-        self.decode_any(frame)
+        Ok(decoded)
     }
 
     /// The long way.
@@ -208,7 +210,10 @@ mod tests {
         fn arbitrary_bytes_never_panic(
             bytes in prop::collection::vec(any::<u8>(), 0..200),
             original in any::<u32>(),
-            link in 0..LinkType::ALL.len(),
+            (link, space) in (
+                0..LinkType::ALL.len(),
+                prop::sample::select(vec![FlowSpace::Tunnel, FlowSpace::Both]),
+            ),
             start in prop::sample::select(vec![
                 vec![], vec![0x08, 0x00, 0x45], vec![0x86, 0xdd, 0x60], vec![0x81, 0x00],
                 vec![0x88, 0x47], vec![0x88, 0x64], vec![0x08, 0x00, 0x4f],
@@ -226,7 +231,7 @@ mod tests {
                 *slot = octet;
             }
             let frame = Frame { bytes: &bytes, original, ts_ns: 0, link: LinkType::ALL[link] };
-            let decoder = Decoder::default();
+            let decoder = Decoder { space, ..Decoder::default() };
             let decoded = decoder.decode(&frame);
             let _ = (decoder.detail(&frame), decoder.lane_hash(&frame));
             // The straight way says what the long one does.

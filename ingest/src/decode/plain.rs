@@ -26,13 +26,13 @@ pub(crate) fn headers(frame: &Frame<'_>) -> Option<(Link, Net)> {
     let start = Start::of(frame)?;
     let bytes = frame.bytes;
     let [t0, t1, t2, t3, t4, t5, s0, s1, s2, s3, s4, s5] = array(bytes, 0)?;
-    let inner = || be16(bytes, 18).map(|tag| tag & 0x0fff);
+    let [vlan, inner_vlan] = start.tags;
     let link = Link {
         ip_at: start.ip_at,
         target_mac: Some([t0, t1, t2, t3, t4, t5]),
         source_mac: Some([s0, s1, s2, s3, s4, s5]),
-        vlan: start.vlan,
-        inner_vlan: if start.ip_at == 22 { inner() } else { None },
+        vlan,
+        inner_vlan,
         ..Link::default()
     };
     let net = match start.kind {
@@ -45,22 +45,27 @@ pub(crate) fn headers(frame: &Frame<'_>) -> Option<(Link, Net)> {
     is_plain(net.protocol).then_some((link, net))
 }
 
-/// What a plain frame says; `None` where the long way has to look.
+/// What a plain frame says, and its VLANs, the outer first; `None` where the long way has to look.
 #[inline]
-pub(crate) fn packet(frame: &Frame<'_>, tunnels: Tunnels, secret: u64) -> Option<Decoded> {
+pub(crate) fn packet(
+    frame: &Frame<'_>,
+    tunnels: Tunnels,
+    secret: u64,
+) -> Option<(Decoded, [Option<u16>; 2])> {
     let start = Start::of(frame)?;
-    match start.kind {
+    let decoded = match start.kind {
         IPV4 => v4(frame, &start, tunnels, secret),
         IPV6 => v6(frame, &start, tunnels, secret),
         _ => None,
-    }
+    }?;
+    Some((decoded, start.tags))
 }
 
 /// What lies before the IP header.
 struct Start {
     ip_at: usize,
     kind: u16,
-    vlan: Option<u16>,
+    tags: [Option<u16>; 2],
 }
 
 impl Start {
@@ -73,23 +78,23 @@ impl Start {
         if is_tag(kind) {
             return Self::tagged(frame.bytes);
         }
-        Some(Self { ip_at: 14, kind, vlan: None })
+        Some(Self { ip_at: 14, kind, tags: [None; 2] })
     }
 
     fn tagged(bytes: &[u8]) -> Option<Self> {
-        let [high, low, k0, k1] = array(bytes, 14)?;
-        let vlan = Some(u16::from_be_bytes([high, low]) & 0x0fff);
-        let kind = u16::from_be_bytes([k0, k1]);
+        let tag = |at| Some((be16(bytes, at)? & 0x0fff, be16(bytes, at + 2)?));
+        let (outer, kind) = tag(14)?;
         if is_tag(kind) {
-            return Some(Self { ip_at: 22, kind: be16(bytes, 20)?, vlan });
+            let (inner, kind) = tag(18)?;
+            return Some(Self { ip_at: 22, kind, tags: [Some(outer), Some(inner)] });
         }
-        Some(Self { ip_at: 18, kind, vlan })
+        Some(Self { ip_at: 18, kind, tags: [Some(outer), None] })
     }
 
     #[inline]
     fn way(&self, bytes: &[u8]) -> Way {
         let [t0, t1, t2, t3, t4, t5, s0, s1, s2, s3, s4, s5] = array(bytes, 0).unwrap_or_default();
-        Way([s0, s1, s2, s3, s4, s5], [t0, t1, t2, t3, t4, t5], self.vlan)
+        Way([s0, s1, s2, s3, s4, s5], [t0, t1, t2, t3, t4, t5], self.tags[0])
     }
 }
 

@@ -314,9 +314,6 @@ impl Entry<'_> {
     /// Whether a payload of an end that begins like nothing may go on with something; where not, it has been looked at.
     #[inline]
     pub fn awaits(&mut self, from: End) -> bool {
-        if self.is_deaf() {
-            return false;
-        }
         let is_under_way = self.profile.heard.place(from) != Place::Anywhere;
         if !is_under_way {
             self.wants_names(from);
