@@ -26,7 +26,7 @@ use datafusion::object_store::path::Path;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
-use schemas::store::{FileRecord, Store, StoreError};
+use schemas::store::{FileRecord, Store, StoreError, fingerprint};
 use schemas::{TABLES, Table};
 
 /// The store as the engine addresses it; nothing outside its folder can be named.
@@ -38,7 +38,16 @@ pub struct Dataset {
     store: Store,
     table: &'static Table,
     schema: SchemaRef,
-    files: Vec<(FileRecord, Arc<Statistics>)>,
+    files: Vec<File>,
+}
+
+/// One published file, as far as a plan needs it.
+#[derive(Debug)]
+struct File {
+    record: FileRecord,
+    statistics: Arc<Statistics>,
+    /// It has the table's columns of today, no more and no fewer.
+    has_all_columns: bool,
 }
 
 impl Dataset {
@@ -54,9 +63,10 @@ impl Dataset {
             let mut records = by_table.remove(table.name).unwrap_or_default();
             records.sort_by(|a, b| (a.ts_min, &a.path).cmp(&(b.ts_min, &b.path)));
             let schema = view_schema(table);
+            let today = Some(fingerprint(table));
             let described = |record: FileRecord| {
                 let statistics = Arc::new(statistics(table, &schema, &record));
-                (record, statistics)
+                File { has_all_columns: record.columns == today, record, statistics }
             };
             let files = records.into_iter().map(described).collect();
             Self { store: store.clone(), table, schema, files }
@@ -70,18 +80,14 @@ impl Dataset {
     }
 
     /// The files whose times can satisfy `filters`.
-    fn selected(
-        &self,
-        state: &dyn Session,
-        filters: &[Expr],
-    ) -> Result<Vec<&(FileRecord, Arc<Statistics>)>> {
+    fn selected(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&File>> {
         let all = || self.files.iter().collect();
         let about_time = filters.iter().filter(|filter| self.is_about_time(filter)).cloned();
         let Some(filter) = conjunction(about_time) else { return Ok(all()) };
         let filter = self.physical(state, filter)?;
         let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.schema));
         let Some(predicate) = builder.build(filter) else { return Ok(all()) };
-        let statistics = self.files.iter().map(|(_, statistics)| Arc::clone(statistics)).collect();
+        let statistics = self.files.iter().map(|file| Arc::clone(&file.statistics)).collect();
         let statistics = PrunableStatistics::new(statistics, Arc::clone(&self.schema));
         let keep = predicate.prune(&statistics)?;
         Ok(self.files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
@@ -96,7 +102,10 @@ impl Dataset {
         !columns.is_empty() && columns.iter().all(|column| column.name == self.table.partition_by)
     }
 
-    fn partitioned_file(&self, record: &FileRecord) -> Result<PartitionedFile> {
+    fn partitioned_file(
+        &self,
+        File { record, statistics, has_all_columns }: &File,
+    ) -> Result<PartitionedFile> {
         let remedy = "run `outflow store verify` to see all that is wrong with the store";
         let path = &record.path;
         let Some(place) = self.store.locate(path) else {
@@ -113,15 +122,16 @@ impl Dataset {
         let mut file = PartitionedFile::new("", bytes);
         file.object_meta.location = Path::parse(relative.to_string_lossy())?;
         file.object_meta.e_tag = Some(record.sha256.clone());
-        Ok(file)
+        if *has_all_columns {
+            file = file.with_arrow_schema(self.table.schema());
+        }
+        Ok(file.with_statistics(Arc::clone(statistics)))
     }
 
     async fn plan(&self, state: &dyn Session, scan: Scan<'_>) -> Result<Arc<dyn ExecutionPlan>> {
         let selected = self.selected(state, scan.filters)?;
-        let mut files = Vec::with_capacity(selected.len());
-        for (record, statistics) in selected {
-            files.push(self.partitioned_file(record)?.with_statistics(Arc::clone(statistics)));
-        }
+        let files = selected.into_iter().map(|file| self.partitioned_file(file));
+        let files = files.collect::<Result<Vec<_>>>()?;
         if files.is_empty() {
             let schema = project_schema(&self.schema, scan.projection)?;
             return Ok(Arc::new(EmptyExec::new(schema)));

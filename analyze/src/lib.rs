@@ -6,6 +6,7 @@ pub mod attribution;
 pub mod catalog;
 pub mod cli;
 pub mod dataset;
+mod grouping;
 pub mod output;
 pub mod period;
 pub mod report;

@@ -31,6 +31,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::catalog::Catalog;
 use crate::dataset::{Dataset, STORE_URL};
+use crate::grouping::GroupByWords;
 use crate::period;
 use crate::sightings::{ADDRESSES_MAX, Sightings};
 use crate::udf;
@@ -324,11 +325,13 @@ fn config(limits: &Limits) -> SessionConfig {
 }
 
 /// The engine's rules for plans, less one that copies the judgement of a flow into every filter on one of its fields. What else it
-/// does, handing filters to the files' own statistics, the tables do themselves.
+/// does, handing filters to the files' own statistics, the tables do themselves. And one of ours.
 fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let before = FilterPushdown::new();
-    let rules = PhysicalOptimizer::new().rules;
-    rules.into_iter().filter(|rule| rule.name() != before.name()).collect()
+    let rules = PhysicalOptimizer::new().rules.into_iter();
+    // Last, when it is known where rows come from.
+    let ours: Arc<dyn PhysicalOptimizerRule + Send + Sync> = Arc::new(GroupByWords);
+    rules.filter(|rule| rule.name() != before.name()).chain([ours]).collect()
 }
 
 /// Memory and spill bounds, and an object store that reaches the store's folder and nothing else.

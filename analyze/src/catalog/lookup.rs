@@ -17,6 +17,11 @@ use crate::catalog::rules::{DomainRule, PrefixRule, RangeRule, Rules, SystemRule
 use crate::catalog::snapshot::{Sizes, Snapshot, Source, catalog_id, newest_date};
 use crate::catalog::vendor::{NetworkKind, Vendor};
 
+/// From here on, a value of the whereabouts is a row of the anycast ranges plus one; before it, of the countries.
+const ANYCAST: u32 = 1 << 16;
+/// From here on, of the special-purpose ranges.
+const SPECIAL: u32 = 1 << 24;
+
 /// Where an address is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place<'a> {
@@ -74,8 +79,8 @@ pub(crate) struct Parts {
 #[derive(Debug)]
 pub struct Catalog {
     pub(crate) parts: Parts,
-    special: Table,
-    anycast: Table,
+    /// Countries, under anycast, under special-purpose ranges.
+    whereabouts: Table,
     /// Own prefixes from each day on which they change.
     prefixes: Vec<(Date, Table)>,
     /// The days on which anything changes, in order.
@@ -97,6 +102,8 @@ impl Catalog {
         }
         let special = table(rules.special.iter().map(|rule| rule.prefix.as_str()))?;
         let anycast = table(rules.anycast.iter().map(|rule| rule.prefix.as_str()))?;
+        let whereabouts = parts.places.table.under(&anycast, |row| ANYCAST + row);
+        let whereabouts = whereabouts.under(&special, |row| SPECIAL + row);
         let prefixes = dated_tables(&rules.prefixes)?;
         let position = |vendor: &str| {
             let found = rules.vendors.binary_search_by(|other| other.key.as_str().cmp(vendor));
@@ -122,8 +129,7 @@ impl Catalog {
         }
         let country = parts.sources.iter().find(|source| source.table == "country");
         Ok(Self {
-            special,
-            anycast,
+            whereabouts,
             prefixes,
             changes: rules.change_dates(),
             domains: DomainIndex::new(&rules.domains),
@@ -147,25 +153,22 @@ impl Catalog {
 
     /// Where `ip` is: special ranges are asked first, then anycast, then the country table.
     pub fn place(&self, ip: IpAddr) -> Place<'_> {
-        if let Some(rule) = self.special_rule(ip) {
-            return match embedded(rule, ip) {
-                Some(inner) => self.place(inner.into()),
-                None => Place {
-                    country: None,
-                    anycast: false,
-                    special: Some(&rule.name),
-                    source: "special-purpose ranges",
+        let unknown =
+            Place { country: None, anycast: false, special: None, source: &self.country_source };
+        match self.whereabouts.find(ip) {
+            special @ SPECIAL.. => match self.parts.rules.special.get(row_of(special, SPECIAL)) {
+                Some(rule) => match embedded(rule, ip) {
+                    Some(inner) => self.place(inner.into()),
+                    None => Place {
+                        special: Some(&rule.name),
+                        source: "special-purpose ranges",
+                        ..unknown
+                    },
                 },
-            };
-        }
-        if self.anycast_rule(ip).is_some() {
-            return Place { country: None, anycast: true, special: None, source: "anycast ranges" };
-        }
-        Place {
-            country: self.parts.places.country(ip),
-            anycast: false,
-            special: None,
-            source: &self.country_source,
+                None => unknown,
+            },
+            ANYCAST.. => Place { anycast: true, source: "anycast ranges", ..unknown },
+            country => Place { country: self.parts.places.code(country), ..unknown },
         }
     }
 
@@ -265,13 +268,15 @@ impl Catalog {
     }
 
     pub(crate) fn special_rule(&self, ip: IpAddr) -> Option<&RangeRule> {
-        let row = self.special.find(ip).checked_sub(1)?;
-        self.parts.rules.special.get(row as usize)
+        let found = Some(self.whereabouts.find(ip)).filter(|found| *found >= SPECIAL)?;
+        self.parts.rules.special.get(row_of(found, SPECIAL))
     }
 
+    /// None where the address is a special-purpose one as well.
     pub(crate) fn anycast_rule(&self, ip: IpAddr) -> Option<&RangeRule> {
-        let row = self.anycast.find(ip).checked_sub(1)?;
-        self.parts.rules.anycast.get(row as usize)
+        let found = self.whereabouts.find(ip);
+        let found = Some(found).filter(|found| (ANYCAST..SPECIAL).contains(found))?;
+        self.parts.rules.anycast.get(row_of(found, ANYCAST))
     }
 
     /// The vendor's own prefix that holds `ip` on that day.
@@ -295,6 +300,10 @@ impl Catalog {
     fn vendor_position(&self, key: &str) -> Option<usize> {
         self.parts.rules.vendors.binary_search_by(|vendor| vendor.key.as_str().cmp(key)).ok()
     }
+}
+
+const fn row_of(value: u32, kind: u32) -> usize {
+    (value - kind).wrapping_sub(1) as usize
 }
 
 /// The IPv4 address inside `ip`, if the range embeds one.

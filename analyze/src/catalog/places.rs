@@ -1,8 +1,6 @@
 //! The country of an address, as a location database sees it.
 //! Special-purpose and anycast ranges are not here: they are asked first.
 
-use std::net::IpAddr;
-
 use crate::catalog::codec::{Broken, Cursor, Texts, push_table, push_texts};
 use crate::catalog::range::Table;
 
@@ -14,10 +12,9 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// The country of `ip`, if it is known.
-    pub(crate) fn country(&self, ip: IpAddr) -> Option<&str> {
-        let row = self.table.find(ip).checked_sub(1)?;
-        Some(self.codes.at(row as usize))
+    /// The country that a value of the table stands for.
+    pub(crate) fn code(&self, value: u32) -> Option<&str> {
+        Some(self.codes.at(value.checked_sub(1)? as usize))
     }
 
     /// The section's bytes: the same for the same content.

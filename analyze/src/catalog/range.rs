@@ -69,33 +69,52 @@ const PLAIN_ROWS_MAX: usize = 1024;
 /// Values by address range; value 0 means nothing is known.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ranges<K> {
-    starts: Vec<K>,
-    values: Vec<u32>,
+    /// Where each value begins, beside the value: found together.
+    rows: Vec<(K, u32)>,
     index: Vec<u32>,
 }
 
 impl<K: Key> Ranges<K> {
     /// From the points where the value changes, in rising order.
     pub(crate) fn from_steps(steps: Vec<(K, u32)>) -> Self {
-        let (starts, values): (Vec<K>, Vec<u32>) = steps.into_iter().unzip();
         let mut index = Vec::new();
-        if starts.len() > PLAIN_ROWS_MAX {
+        if steps.len() > PLAIN_ROWS_MAX {
             index.reserve_exact(K::BUCKETS + 1);
-            for (position, start) in (0_u32..).zip(&starts) {
+            for (position, (start, _)) in (0_u32..).zip(&steps) {
                 let bucket = start.bucket();
                 if index.len() <= bucket {
                     index.resize(bucket + 1, position);
                 }
             }
-            index.resize(K::BUCKETS + 1, u32::try_from(starts.len()).unwrap_or(u32::MAX));
+            index.resize(K::BUCKETS + 1, u32::try_from(steps.len()).unwrap_or(u32::MAX));
         }
-        Self { starts, values, index }
+        Self { rows: steps, index }
+    }
+
+    /// The same ranges under those of another table, whose values are changed by `map`: where that is silent, these speak.
+    fn under(&self, over: &Self, map: impl Fn(u32) -> u32) -> Self {
+        let (mut below, mut above) = (self.steps().peekable(), over.steps().peekable());
+        let (mut low, mut high) = (0, 0);
+        let mut steps: Vec<(K, u32)> = Vec::with_capacity(self.rows.len() + over.rows.len());
+        loop {
+            let next = match (below.peek(), above.peek()) {
+                (Some((one, _)), Some((other, _))) => *one.min(other),
+                (Some((only, _)), None) | (None, Some((only, _))) => *only,
+                (None, None) => return Self::from_steps(steps),
+            };
+            low = below.next_if(|(start, _)| *start == next).map_or(low, |(_, value)| value);
+            high = above.next_if(|(start, _)| *start == next).map_or(high, |(_, value)| value);
+            let value = if high == 0 { low } else { map(high) };
+            if steps.last().map_or(0, |(_, before)| *before) != value {
+                steps.push((next, value));
+            }
+        }
     }
 
     /// The value of the range that holds `address`; 0 when none does.
     pub(crate) fn find(&self, address: K) -> u32 {
         let (low, high) = if self.index.is_empty() {
-            (0, self.starts.len())
+            (0, self.rows.len())
         } else {
             let bucket = address.bucket();
             match (self.index.get(bucket), self.index.get(bucket + 1)) {
@@ -103,19 +122,19 @@ impl<K: Key> Ranges<K> {
                 _ => return 0,
             }
         };
-        let Some(candidates) = self.starts.get(low..high) else { return 0 };
-        let position = low + candidates.partition_point(|start| *start <= address);
-        position.checked_sub(1).and_then(|last| self.values.get(last)).copied().unwrap_or(0)
+        let Some(candidates) = self.rows.get(low..high) else { return 0 };
+        let position = low + candidates.partition_point(|(start, _)| *start <= address);
+        position.checked_sub(1).and_then(|last| self.rows.get(last)).map_or(0, |(_, value)| *value)
     }
 
     /// The points where the value changes, in rising order.
     pub(crate) fn steps(&self) -> impl Iterator<Item = (K, u32)> + '_ {
-        self.starts.iter().copied().zip(self.values.iter().copied())
+        self.rows.iter().copied()
     }
 
     /// Ranges that carry a value.
     pub(crate) fn known(&self) -> usize {
-        self.values.iter().filter(|value| **value != 0).count()
+        self.rows.iter().filter(|(_, value)| *value != 0).count()
     }
 }
 
@@ -230,6 +249,11 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// The same ranges under those of another table, whose values are changed by `map`.
+    pub(crate) fn under(&self, over: &Self, map: impl Fn(u32) -> u32) -> Self {
+        Self { v4: self.v4.under(&over.v4, &map), v6: self.v6.under(&over.v6, &map) }
+    }
+
     /// The value for `ip`; 0 when nothing is known.
     pub(crate) fn find(&self, ip: IpAddr) -> u32 {
         match ip {
@@ -274,6 +298,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_table_under_another_speaks_where_that_is_silent(
+            below in proptest::collection::btree_map(0_u32..50, 0_u32..4, 0..20),
+            above in proptest::collection::btree_map(0_u32..50, 0_u32..4, 0..20),
+        ) {
+            let [below, above] = [below, above].map(|steps| Ranges::from_steps(steps.into_iter().collect()));
+            let both = below.under(&above, |value| value + 100);
+            for address in 0..60 {
+                let expected = match above.find(address) {
+                    0 => below.find(address),
+                    value => value + 100,
+                };
+                prop_assert_eq!(both.find(address), expected, "{}", address);
+            }
+        }
+
         #[test]
         fn the_indexed_search_equals_a_plain_one(
             starts in proptest::collection::btree_set(any::<u32>(), 0..2_000),

@@ -1,12 +1,11 @@
-//! Columns of text as functions see them: each distinct value once, with the row it stands in.
-//! Traffic repeats its addresses and names, so a look-up per distinct value is a fraction of one per row.
+//! Columns of text as functions see them: values that repeat once, with the rows they stand in.
+//! Traffic repeats its addresses and names, so a look-up for each value is a fraction of one for each row.
 
 use std::net::IpAddr;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, UInt32Array};
 use arrow::compute::take;
 use datafusion::common::{Result, internal_datafusion_err};
-use hashbrown::HashMap;
 
 /// The column at `position` as text; the signature has made it so.
 pub(crate) fn text(columns: &[ArrayRef], position: usize) -> Result<&StringViewArray> {
@@ -16,10 +15,13 @@ pub(crate) fn text(columns: &[ArrayRef], position: usize) -> Result<&StringViewA
         .ok_or_else(|| internal_datafusion_err!("argument {position} is not text"))
 }
 
-/// The distinct values of a column and which of them each row holds.
+/// Values that are remembered while a column is read.
+const REMEMBERED_MAX: usize = 1 << 10;
+
+/// The values of a column, each that repeats soon only once, and which of them each row holds.
 #[derive(Debug)]
 pub(crate) struct Distinct<'a> {
-    /// Each value once, in order of appearance.
+    /// In order of appearance.
     pub(crate) values: Vec<&'a str>,
     /// Position in `values` by row; none for null.
     pub(crate) rows: Vec<Option<u32>>,
@@ -28,26 +30,24 @@ pub(crate) struct Distinct<'a> {
 impl<'a> Distinct<'a> {
     pub(crate) fn of(column: &'a StringViewArray) -> Self {
         let mut values = Vec::new();
-        let mut seen: HashMap<&str, u32> = HashMap::new();
-        let mut before: Option<(&str, u32)> = None;
-        let rows = column
-            .iter()
-            .map(|value| {
-                let value = value?;
-                if let Some((same, position)) = before
-                    && same == value
-                {
-                    return Some(position);
-                }
-                let position = *seen.entry(value).or_insert_with(|| {
-                    values.push(value);
-                    // A batch has fewer than 2^32 rows.
-                    u32::try_from(values.len() - 1).unwrap_or(u32::MAX)
-                });
-                before = Some((value, position));
-                Some(position)
-            })
-            .collect();
+        let slots = column.len().next_power_of_two().min(REMEMBERED_MAX);
+        let mut remembered: Vec<Option<(u128, u32)>> = vec![None; slots];
+        let rows = column.iter().zip(column.views()).map(|(value, view)| {
+            let value = value?;
+            // Where a text lies tells it apart faster than what it says; one that lies twice is two.
+            let slot = remembered.get_mut(slot_of(*view) & (slots - 1))?;
+            if let Some((same, position)) = slot
+                && same == view
+            {
+                return Some(*position);
+            }
+            values.push(value);
+            // A batch has fewer than 2^32 rows.
+            let position = u32::try_from(values.len() - 1).unwrap_or(u32::MAX);
+            *slot = Some((*view, position));
+            Some(position)
+        });
+        let rows = rows.collect();
         Self { values, rows }
     }
 
@@ -55,6 +55,13 @@ impl<'a> Distinct<'a> {
     pub(crate) fn spread(self, answers: &dyn Array) -> Result<ArrayRef> {
         Ok(take(answers, &UInt32Array::from(self.rows), None)?)
     }
+}
+
+/// Spreads views over slots: their parts are mixed by a multiplication with an odd number without a pattern.
+fn slot_of(view: u128) -> usize {
+    let [low, high] = [view, view >> 64].map(|part| part & u128::from(u64::MAX));
+    let mixed = ((low ^ high.rotate_left(23)) * 0x9e37_79b9_7f4a_7c15) >> 32;
+    usize::try_from(mixed & u128::from(u32::MAX)).unwrap_or(0)
 }
 
 /// A function of one text that answers with text.
@@ -89,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_value_is_seen_once() {
+    fn a_value_that_repeats_is_seen_once() {
         let values = column(&[Some("b"), None, Some("a"), Some("b"), Some("b"), Some("a")]);
         let distinct = Distinct::of(values.as_string_view());
         assert_eq!(distinct.values, ["b", "a"]);

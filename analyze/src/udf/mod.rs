@@ -15,6 +15,7 @@ mod asn;
 mod attribute;
 mod community_id;
 mod country;
+mod date_trunc;
 mod distinct;
 mod function;
 mod ip_in;
@@ -58,6 +59,7 @@ pub fn over(catalog: &Arc<Catalog>, sightings: &Arc<Sightings>) -> Vec<ScalarUDF
         attribute::function(JUDGEMENT, (catalog, sightings)),
         community_id::function(),
         country::function(catalog),
+        date_trunc::function(),
         ip_in::function(),
         ip_version::function(),
         oui_maker::function(catalog),

@@ -30,8 +30,8 @@ pub(crate) fn function(catalog: &Arc<Catalog>) -> ScalarUDF {
         check: None,
         body: Box::new(move |columns| {
             text_of_text(columns, |name| {
-                let found = catalog.domain(name, Date::LATEST).filter(|found| !found.weak);
-                found.map(|found| found.vendor)
+                let found = catalog.domain_rule(name, Date::LATEST).filter(|found| !found.weak);
+                found.map(|found| found.vendor.as_str())
             })
         }),
     }

@@ -16,6 +16,7 @@ mod few;
 #[cfg(test)]
 mod fixture;
 mod functions;
+mod grouping;
 mod refused;
 mod script;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::column::Table;
 use crate::store::StoreError;
 use crate::store::layout::Store;
 use crate::store::statement::Statement;
@@ -16,6 +17,8 @@ use crate::store::statement::Statement;
 const MIB: u64 = 1 << 20;
 /// Enough for days of one sensor, or hours of many.
 const ENTRIES_LOOKED_AT_MAX: usize = 4_096;
+/// Enough to tell the versions of a table apart.
+const FINGERPRINT_DIGITS: usize = 16;
 
 /// One publication.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +61,9 @@ pub struct FileRecord {
     pub ts_max: i64,
     /// SHA-256 of the whole file.
     pub sha256: String,
+    /// [`fingerprint`] of its columns; none in entries of before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<String>,
 }
 
 /// A capture by which it can be known again.
@@ -115,6 +121,16 @@ pub fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// Tells a table's columns from those of an earlier or a later version: the start of the SHA-256 of their names and types, in order.
+pub fn fingerprint(table: &Table) -> String {
+    let digest = table.columns.iter().fold(Sha256::new(), |digest, column| {
+        digest.chain_update(format!("{} {:?}\n", column.name, (column.data_type)()))
+    });
+    let mut digest = hex(&digest.finalize());
+    digest.truncate(FINGERPRINT_DIGITS);
+    digest
 }
 
 /// Name of a publication: run and number.

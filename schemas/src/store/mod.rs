@@ -11,7 +11,7 @@ pub mod verify;
 
 pub use error::StoreError;
 pub use layout::{Hour, Store};
-pub use manifest::{Entry, FileRecord, Input};
+pub use manifest::{Entry, FileRecord, Input, fingerprint};
 pub use publish::Publisher;
 pub use spool_file::{Group, SpoolFile};
 pub use statement::Statement;

@@ -173,6 +173,7 @@ impl Publisher {
             ts_min: i64::MAX,
             ts_max: i64::MIN,
             sha256: String::new(),
+            columns: Some(manifest::fingerprint(table)),
         };
         Ok(StagedFile { writer, staged, record })
     }

@@ -1,0 +1,98 @@
+//! A scan of files that hands over columns of text as they lie on the disk: the words once, and for each row which one.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::Result;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfig, FileScanConfigBuilder, FileSource as _, ParquetSource,
+};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::{ExecutionPlan, Partitioning};
+
+/// Names of columns.
+pub(crate) type Names = BTreeSet<String>;
+
+/// The names of the columns that a plan between the files and the grouping looks into itself; none where it is no plain scan.
+pub(crate) fn looked_into(plan: &Arc<dyn ExecutionPlan>) -> Option<Names> {
+    if plan.downcast_ref::<DataSourceExec>().is_some() {
+        return Some(Names::new());
+    }
+    let [child] = plan.children()[..] else { return None };
+    let mut names = looked_into(child)?;
+    if let Some(filter) = plan.downcast_ref::<FilterExec>() {
+        let columns = collect_columns(filter.predicate());
+        names.extend(columns.into_iter().map(|column| column.name().to_owned()));
+        return Some(names);
+    }
+    let spreads = plan.downcast_ref::<RepartitionExec>().is_some_and(|exchange| {
+        matches!(exchange.partitioning(), Partitioning::RoundRobinBatch(_))
+    });
+    spreads.then_some(names)
+}
+
+/// The same plan, reading these columns by their words; none where the files cannot be read so.
+pub(crate) fn by_words(
+    plan: &Arc<dyn ExecutionPlan>,
+    names: &Names,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    if let Some(scan) = plan.downcast_ref::<DataSourceExec>() {
+        let Some((config, source)) = scan.downcast_to_file_source::<ParquetSource>() else {
+            return Ok(None);
+        };
+        return Ok(scan_by_words(config, source, names)?
+            .map(|config| DataSourceExec::from_data_source(config) as Arc<dyn ExecutionPlan>));
+    }
+    let [child] = plan.children()[..] else { return Ok(None) };
+    let Some(child) = by_words(child, names)? else { return Ok(None) };
+    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    Arc::clone(plan).replace_children(vec![child], options).map(Some)
+}
+
+fn scan_by_words(
+    config: &FileScanConfig,
+    source: &ParquetSource,
+    names: &Names,
+) -> Result<Option<FileScanConfig>> {
+    let schema = source.table_schema().file_schema();
+    let mut words = ParquetSource::new(Arc::new(typed(schema, names)))
+        .with_table_parquet_options(source.table_parquet_options().clone());
+    if let Some(predicate) = source.filter() {
+        words = words.with_predicate(predicate);
+    }
+    if let Some(factory) = source.parquet_file_reader_factory() {
+        words = words.with_parquet_file_reader_factory(Arc::clone(factory));
+    }
+    let Some(projection) = source.projection() else { return Ok(None) };
+    let Some(projected) = words.try_pushdown_projection(projection)? else { return Ok(None) };
+    let groups: Option<Vec<FileGroup>> = config
+        .file_groups
+        .iter()
+        .map(|group| group.iter().map(|file| file_by_words(file, names)).collect())
+        .collect();
+    let Some(groups) = groups else { return Ok(None) };
+    let builder = FileScanConfigBuilder::from(config.clone());
+    Ok(Some(builder.with_file_groups(groups).with_source(projected).build()))
+}
+
+/// A file whose columns are known can be told to give them in another form.
+fn file_by_words(file: &PartitionedFile, names: &Names) -> Option<PartitionedFile> {
+    let schema = file.arrow_schema.as_ref()?;
+    Some(file.clone().with_arrow_schema(Arc::new(typed(schema, names))))
+}
+
+fn typed(schema: &Schema, names: &Names) -> Schema {
+    let words = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let field = |field: &Arc<Field>| match names.contains(field.name()) {
+        true => Arc::new(field.as_ref().clone().with_data_type(words())),
+        false => Arc::clone(field),
+    };
+    let fields: Vec<_> = schema.fields().iter().map(field).collect();
+    Schema::new_with_metadata(fields, schema.metadata().clone())
+}
