@@ -177,7 +177,7 @@ impl Session {
             context.register_table(dataset.name(), Arc::new(dataset))?;
         }
         let sightings = Arc::new(Sightings::new(limits.addresses_max));
-        for function in udf::over(&catalog, &sightings) {
+        for function in udf::over(&catalog, &sightings).into_iter().chain(udf::sooner()) {
             context.register_udf(function);
         }
         for view in VIEWS {

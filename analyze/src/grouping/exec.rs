@@ -223,12 +223,11 @@ impl Part {
     }
 
     fn take(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.groups.begin(batch.num_rows());
         for (position, key) in self.keys.iter_mut().enumerate() {
             key.number(batch, &mut self.numbers)?;
-            self.groups.add(position, &self.numbers);
+            self.groups.add(position, &self.numbers)?;
         }
-        self.groups.group(&mut self.groups_of_rows);
+        self.groups.of_rows(&mut self.groups_of_rows);
         let groups = self.groups.len();
         for (sum, so_far) in self.sums.iter().zip(&mut self.sums_so_far) {
             let rows = batch.num_rows();
@@ -267,7 +266,7 @@ impl Part {
                 self.ready.push_back(all.slice(start, self.rows_max.min(rows - start)));
             }
         }
-        self.groups.clear();
+        self.groups = Groups::default();
         self.keys = begin_keys(&self.key_plans, &self.schema)?;
         self.sums_so_far = begin(&self.sums)?;
         Ok(())

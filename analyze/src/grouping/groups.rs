@@ -1,76 +1,110 @@
 //! Groups: combinations of the keys' values, numbered in order of appearance.
+//!
+//! A combination of many is one of two: that of all but the last key, and the last.
 
 use std::mem::size_of;
 
+use datafusion::common::{Result, internal_datafusion_err};
 use hashbrown::HashMap;
-
-/// Keys that fit beside each other.
-pub(crate) const KEYS_MAX: usize = 4;
-
-const KEY_BITS: usize = 32;
 
 /// The groups of one part of a query.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
-    numbers: HashMap<u128, usize>,
-    /// Numbers of the keys' values beside each other, by group.
-    list: Vec<u128>,
-    /// The same of the rows at hand.
-    rows: Vec<u128>,
+    /// One for each key but the first.
+    levels: Vec<Pairs>,
+    /// How many there are.
+    count: usize,
+    /// The combination of the rows at hand.
+    rows: Vec<u32>,
+}
+
+/// Distinct pairs of numbers.
+#[derive(Debug, Default)]
+struct Pairs {
+    known: HashMap<u64, u32>,
+    list: Vec<u64>,
+}
+
+impl Pairs {
+    fn number(&mut self, pair: u64) -> Result<u32> {
+        if let Some(number) = self.known.get(&pair) {
+            return Ok(*number);
+        }
+        let next = u32::try_from(self.list.len())
+            .map_err(|_| internal_datafusion_err!("more than 2^32 groups"))?;
+        self.list.push(pair);
+        self.known.insert(pair, next);
+        Ok(next)
+    }
 }
 
 impl Groups {
     /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.list.len()
+    pub(crate) const fn len(&self) -> usize {
+        self.count
     }
 
-    /// Begins with rows that have no key yet.
-    pub(crate) fn begin(&mut self, rows: usize) {
-        self.rows.clear();
-        self.rows.resize(rows, 0);
-    }
-
-    /// Adds a key, the `position`th, to the rows.
-    pub(crate) fn add(&mut self, position: usize, numbers: &[u32]) {
+    /// Adds a key of the rows, the `position`th; the first begins anew.
+    pub(crate) fn add(&mut self, position: usize, numbers: &[u32]) -> Result<()> {
+        let Some(level) = position.checked_sub(1) else {
+            self.rows.clear();
+            self.rows.extend(numbers);
+            return Ok(());
+        };
+        if self.levels.len() <= level {
+            self.levels.resize_with(level + 1, Pairs::default);
+        }
+        let Some(pairs) = self.levels.get_mut(level) else { return Ok(()) };
+        let mut before: Option<(u64, u32)> = None;
         for (row, number) in self.rows.iter_mut().zip(numbers) {
-            *row |= u128::from(*number) << (KEY_BITS * position);
+            let pair = u64::from(*row) << u32::BITS | u64::from(*number);
+            *row = match before {
+                Some((same, number)) if same == pair => number,
+                _ => pairs.number(pair)?,
+            };
+            before = Some((pair, *row));
         }
+        Ok(())
     }
 
-    /// Writes the group of each row.
-    pub(crate) fn group(&mut self, groups: &mut Vec<usize>) {
+    /// Writes the group of each row, when all keys are added.
+    pub(crate) fn of_rows(&mut self, groups: &mut Vec<usize>) {
         groups.clear();
-        let mut before: Option<(u128, usize)> = None;
-        for row in &self.rows {
-            let group = match before {
-                Some((same, group)) if same == *row => group,
-                _ => *self.numbers.entry(*row).or_insert_with(|| {
-                    self.list.push(*row);
-                    self.list.len() - 1
-                }),
-            };
-            before = Some((*row, group));
-            groups.push(group);
-        }
+        groups.extend(self.rows.iter().map(|row| *row as usize));
+        let most = groups.iter().max().map_or(0, |most| most + 1);
+        self.count = self.count.max(most);
     }
 
     /// The numbers of the `position`th key, by group.
     pub(crate) fn numbers(&self, position: usize) -> Vec<u32> {
-        let of = |group: &u128| (group >> (KEY_BITS * position)) & u128::from(u32::MAX);
-        self.list.iter().map(|group| u32::try_from(of(group)).unwrap_or(u32::MAX)).collect()
-    }
-
-    /// Forgets all.
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        let all = 0..u32::try_from(self.count).unwrap_or(u32::MAX);
+        let number = |group: u32| {
+            let mut group = group;
+            let mut last = group;
+            // From the last key back to this one.
+            for pairs in self.levels.iter().skip(position.saturating_sub(1)).rev() {
+                let pair = pairs.list.get(group as usize).copied().unwrap_or_default();
+                [group, last] = halves(pair);
+            }
+            if position == 0 { group } else { last }
+        };
+        all.map(number).collect()
     }
 
     /// Memory that is held, octets.
     pub(crate) fn size(&self) -> usize {
-        self.numbers.allocation_size()
-            + (self.list.capacity() + self.rows.capacity()) * size_of::<u128>()
+        let pairs = self
+            .levels
+            .iter()
+            .map(|pairs| pairs.known.allocation_size() + pairs.list.capacity() * size_of::<u64>());
+        pairs.sum::<usize>() + self.rows.capacity() * size_of::<u32>()
     }
+}
+
+/// The two numbers of a pair.
+fn halves(pair: u64) -> [u32; 2] {
+    let half = |part: u64| u32::try_from(part & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+    [half(pair >> u32::BITS), half(pair)]
 }
 
 #[cfg(test)]
@@ -81,17 +115,26 @@ mod tests {
     fn equal_keys_are_one_group_and_keep_their_values() {
         let mut groups = Groups::default();
         let mut of_rows = Vec::new();
-        groups.begin(4);
-        groups.add(0, &[7, 8, 7, 7]);
-        groups.add(3, &[u32::MAX, 0, u32::MAX, 1]);
-        groups.group(&mut of_rows);
-        assert_eq!(of_rows, [0, 1, 0, 2]);
-        assert_eq!(groups.numbers(0), [7, 8, 7]);
-        assert_eq!(groups.numbers(1), [0, 0, 0]);
-        assert_eq!(groups.numbers(3), [u32::MAX, 0, 1]);
-        groups.begin(1);
-        groups.add(0, &[8]);
-        groups.group(&mut of_rows);
-        assert_eq!(of_rows, [1]);
+        let mut group = |keys: [&[u32]; 3]| {
+            for (position, numbers) in keys.into_iter().enumerate() {
+                groups.add(position, numbers).unwrap();
+            }
+            groups.of_rows(&mut of_rows);
+            (of_rows.clone(), [0, 1, 2].map(|position| groups.numbers(position)))
+        };
+        let (rows, keys) = group([&[7, 8, 7, 7], &[1, 1, 1, 2], &[u32::MAX, 0, u32::MAX, 1]]);
+        assert_eq!(rows, [0, 1, 0, 2]);
+        assert_eq!(keys, [vec![7, 8, 7], vec![1, 1, 2], vec![u32::MAX, 0, 1]]);
+        let (rows, keys) = group([&[8, 9], &[1, 9], &[0, 9]]);
+        assert_eq!(rows, [1, 3]);
+        assert_eq!(keys.map(|numbers| numbers.len()), [4, 4, 4]);
+    }
+
+    #[test]
+    fn one_key_needs_no_table() {
+        let (mut groups, mut of_rows) = (Groups::default(), Vec::new());
+        groups.add(0, &[1, 0, 1]).unwrap();
+        groups.of_rows(&mut of_rows);
+        assert_eq!((of_rows, groups.len(), groups.numbers(0)), (vec![1, 0, 1], 2, vec![0, 1]));
     }
 }

@@ -14,7 +14,6 @@ use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, PhysicalExpr};
 
 use crate::grouping::exec::GroupingExec;
-use crate::grouping::groups::KEYS_MAX;
 use crate::grouping::key::KeyPlan;
 use crate::grouping::scan::{Names, by_words, looked_into};
 use crate::grouping::values::Values;
@@ -93,7 +92,7 @@ fn is_plain(grouping: &AggregateExec) -> bool {
         && *grouping.input_order_mode() == InputOrderMode::Linear
         && grouping.limit_options().is_none()
         && keys.is_single()
-        && (1..=KEYS_MAX).contains(&keys.expr().len())
+        && !keys.expr().is_empty()
         && grouping
             .aggr_expr()
             .iter()

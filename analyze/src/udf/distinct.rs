@@ -53,15 +53,20 @@ impl<'a> Distinct<'a> {
 
     /// Spreads one answer for each distinct value over the rows.
     pub(crate) fn spread(self, answers: &dyn Array) -> Result<ArrayRef> {
+        if self.values.len() == self.rows.len() {
+            // None repeats, none is null.
+            return Ok(answers.slice(0, answers.len()));
+        }
         Ok(take(answers, &UInt32Array::from(self.rows), None)?)
     }
 }
 
 /// Spreads views over slots: their parts are mixed by a multiplication with an odd number without a pattern.
 fn slot_of(view: u128) -> usize {
-    let [low, high] = [view, view >> 64].map(|part| part & u128::from(u64::MAX));
-    let mixed = ((low ^ high.rotate_left(23)) * 0x9e37_79b9_7f4a_7c15) >> 32;
-    usize::try_from(mixed & u128::from(u32::MAX)).unwrap_or(0)
+    let [low, high] =
+        [view, view >> 64].map(|part| u64::try_from(part & u128::from(u64::MAX)).unwrap_or(0));
+    let mixed = (low ^ high.rotate_left(23)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> 40).unwrap_or(0)
 }
 
 /// A function of one text that answers with text.

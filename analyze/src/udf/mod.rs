@@ -46,6 +46,11 @@ pub fn comparing(
     ]
 }
 
+/// Functions of the engine's that answer the same here, sooner.
+pub fn sooner() -> [ScalarUDF; 1] {
+    [date_trunc::function()]
+}
+
 /// All functions, by name, judging by `catalog` and each flow by itself.
 pub fn all(catalog: &Arc<Catalog>) -> Vec<ScalarUDF> {
     over(catalog, &Arc::default())
@@ -59,7 +64,6 @@ pub fn over(catalog: &Arc<Catalog>, sightings: &Arc<Sightings>) -> Vec<ScalarUDF
         attribute::function(JUDGEMENT, (catalog, sightings)),
         community_id::function(),
         country::function(catalog),
-        date_trunc::function(),
         ip_in::function(),
         ip_version::function(),
         oui_maker::function(catalog),
