@@ -35,6 +35,11 @@ pub fn children() -> io::Result<Duration> {
     Ok(time_of(&getrusage(UsageWho::RUSAGE_CHILDREN)?))
 }
 
+/// User and system time of this process so far.
+pub fn own() -> io::Result<Duration> {
+    Ok(time_of(&getrusage(UsageWho::RUSAGE_SELF)?))
+}
+
 /// User and system time of this thread so far.
 pub fn thread() -> io::Result<Duration> {
     Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())

@@ -8,6 +8,7 @@ pub mod capture;
 pub mod cliff;
 pub mod contest;
 pub mod cpu;
+pub mod dataset;
 pub mod floor;
 pub mod live;
 pub mod model;
