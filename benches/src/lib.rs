@@ -15,4 +15,6 @@ pub mod model;
 pub mod others;
 pub mod ours;
 pub mod peer;
+#[cfg(feature = "end-to-end")]
+pub mod questions;
 pub mod walk;

@@ -74,8 +74,8 @@ pub(crate) struct Parts {
 #[derive(Debug)]
 pub struct Catalog {
     pub(crate) parts: Parts,
-    special: Table,
-    anycast: Table,
+    pub(crate) special: Table,
+    pub(crate) anycast: Table,
     /// Own prefixes from each day on which they change.
     prefixes: Vec<(Date, Table)>,
     /// The days on which anything changes, in order.

@@ -114,34 +114,12 @@ impl Drawing {
         (row.src_tcp_flags, row.dst_tcp_flags) = (sent, received);
         row.missed_bytes = is_tcp.then_some(0);
         if course.is_answered {
-            self.tell(&mut row, &ends, chosen, random);
+            tell(&mut row, &ends, chosen, random);
         }
         let (up, down) = chosen.payload(random);
         let (up, down) = if course.is_answered { (up, Some(down)) } else { (0, None) };
         weigh(&mut row, up, down);
         Some((row, left_us))
-    }
-
-    /// What the payload showed.
-    fn tell(&self, row: &mut FlowRow, ends: &Ends<'_>, chosen: Chosen<'_>, random: &mut Random) {
-        let service = chosen.service();
-        row.service = service.service;
-        if let (Some(source), Some(name)) = (service.name_source, ends.name) {
-            row.server_name = Some(Arc::clone(name));
-            row.server_name_source = Some(source);
-        }
-        // The resolver of the others is out of sight.
-        if let Some(name) = ends.name.filter(|_| random.percent(35)) {
-            row.dns_names = [Some(name), ends.alias].into_iter().flatten().cloned().collect();
-            row.dns_names_at = Some(Micros(row.flow_start.0 - 1 - random.up_to(60_000_000)));
-        }
-        if let Some(hello) = chosen.hello(random) {
-            row.alpn = hello.alpn;
-            row.tls_version = Some(hello.version);
-            row.tls_ja4 = Some(hello.ja4);
-            row.ech_offered = Some(hello.ech);
-        }
-        row.http_user_agent = chosen.agent(random);
     }
 
     /// A row without traffic.
@@ -165,7 +143,7 @@ impl Drawing {
             flow_end: Micros(end_us),
             flow_first_seen: Micros(start_us),
             duration_us: end_us - start_us,
-            flow_id: random.next().cast_signed(),
+            flow_id: random.bits().cast_signed(),
             interface: Some(Arc::clone(&self.interface)),
             ip_version: if is_v6 { 6 } else { 4 },
             ip_proto,
@@ -184,4 +162,26 @@ impl Drawing {
             ..blank(Arc::clone(&self.sensor))
         }
     }
+}
+
+/// What the payload showed.
+fn tell(row: &mut FlowRow, ends: &Ends<'_>, chosen: Chosen<'_>, random: &mut Random) {
+    let service = chosen.service();
+    row.service = service.service;
+    if let (Some(source), Some(name)) = (service.name_source, ends.name) {
+        row.server_name = Some(Arc::clone(name));
+        row.server_name_source = Some(source);
+    }
+    // The resolver of the others is out of sight.
+    if let Some(name) = ends.name.filter(|_| random.percent(35)) {
+        row.dns_names = [Some(name), ends.alias].into_iter().flatten().cloned().collect();
+        row.dns_names_at = Some(Micros(row.flow_start.0 - 1 - random.up_to(60_000_000)));
+    }
+    if let Some(hello) = chosen.hello(random) {
+        row.alpn = hello.alpn;
+        row.tls_version = Some(hello.version);
+        row.tls_ja4 = Some(hello.ja4);
+        row.ech_offered = Some(hello.ech);
+    }
+    row.http_user_agent = chosen.agent(random);
 }

@@ -16,7 +16,7 @@ impl Random {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,9 +24,14 @@ impl Random {
         z ^ (z >> 31)
     }
 
+    /// The next eight octets.
+    pub fn octets(&mut self) -> [u8; 8] {
+        self.bits().to_be_bytes()
+    }
+
     /// A number in `0..bound`; 0 where that is empty.
     pub fn below(&mut self, bound: u32) -> u32 {
-        scaled(self.next(), bound)
+        scaled(self.bits(), bound)
     }
 
     /// The same as a time or a count.
@@ -98,7 +103,7 @@ impl Weighted {
 
     /// One of the places.
     pub fn pick(&self, random: &mut Random) -> usize {
-        let bits = random.next();
+        let bits = random.bits();
         let at = scaled(bits, u32::try_from(self.columns.len()).unwrap_or(u32::MAX));
         let Some((own, other)) = self.columns.get(at as usize) else { return 0 };
         let lower = u32::try_from(bits & u64::from(u32::MAX)).unwrap_or(0);
@@ -135,7 +140,7 @@ impl Curve {
 
     /// A number between a value of the curve and the next.
     pub fn pick(&self, random: &mut Random) -> u32 {
-        let bits = random.next();
+        let bits = random.bits();
         let at = scaled(bits, STEPS) as usize;
         let low = self.0.get(at).copied().unwrap_or_default();
         let high = self.0.get(at + 1).copied().unwrap_or(low);

@@ -134,7 +134,7 @@ impl Services {
         let shares: Vec<f64> = SERVICES.iter().map(|service| f64::from(service.share)).collect();
         let mut random = Random::of(seed, "hellos", 0);
         let mut hello = |number| {
-            let (one, two) = (random.next() >> 16, random.next() >> 16);
+            let (one, two) = (random.bits() >> 16, random.bits() >> 16);
             format!("t13d{:02}{:02}h2_{one:012x}_{two:012x}", 10 + number % 7, 8 + number % 9)
                 .into()
         };

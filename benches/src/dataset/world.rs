@@ -4,7 +4,7 @@
 //!   among suffixes by `n^-0.8`; the others are nobody's, and some only look like a vendor's.
 //! - 250,000 addresses of servers, four neighbours to a /24, over all of the IPv4 space that is routed; 15 % are IPv6, in the registries' blocks. A name
 //!   has few addresses, a popular one up to 200; half of them it shares with the next name, as in a CDN.
-//! - 20,000 clients of eight sites (10.16.0.0/13, 2001:db8::/32), by `n^-0.6`, and 200 hosts of their own that others call.
+//! - 20,000 clients of eight sites (`10.16.0.0/13`, `2001:db8::/32`), by `n^-0.6`, and 200 hosts of their own that others call.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -160,39 +160,31 @@ impl World {
     }
 }
 
-fn octets(random: &mut Random) -> [u8; 8] {
-    random.next().to_be_bytes()
-}
-
 /// An address of the routed space.
 fn server(seed: u64, number: u32, is_v6: bool) -> IpAddr {
     let mut own = Random::of(seed, "server", u64::from(number));
     // Four by four they share a network.
     let mut network = Random::of(seed, "network", u64::from(number / 4));
-    let [a, b, c, d, ..] = octets(&mut own);
-    if is_v6 {
-        let block = network.one(&IPV6_BLOCKS).copied().unwrap_or(0x2a00);
-        let [e, f, g, h, ..] = octets(&mut network);
-        let word = u16::from_be_bytes;
-        // Registries hand out the lower parts of their blocks first.
-        let third = word([g & 0x0f, h]);
-        return Ipv6Addr::new(
-            block,
-            word([e & 0x3f, f]),
-            third,
-            0,
-            0,
-            0,
-            word([a, b]),
-            word([c, d]),
-        )
-        .into();
-    }
-    let [x, y, z] = std::iter::repeat_with(|| octets(&mut network))
-        .map(|[x, y, z, ..]| [x, y, z])
-        .find(|network| is_routed(*network))
-        .unwrap_or([8, 8, 4]);
-    Ipv4Addr::new(x, y, z, a.max(1)).into()
+    let host = own.octets();
+    if is_v6 { server_v6(host, &mut network) } else { server_v4(host, &mut network) }
+}
+
+fn server_v6(host: [u8; 8], network: &mut Random) -> IpAddr {
+    let block = network.one(&IPV6_BLOCKS).copied().unwrap_or(0x2a00);
+    let ([high, low, third_high, third_low, ..], [a, b, c, d, ..]) = (network.octets(), host);
+    let word = |high, low| u16::from_be_bytes([high, low]);
+    // Registries hand out the lower parts of their blocks first.
+    let (second, third) = (word(high & 0x3f, low), word(third_high & 0x0f, third_low));
+    Ipv6Addr::new(block, second, third, 0, 0, 0, word(a, b), word(c, d)).into()
+}
+
+fn server_v4([host, ..]: [u8; 8], network: &mut Random) -> IpAddr {
+    let mut drawn = std::iter::repeat_with(|| {
+        let [x, y, z, ..] = network.octets();
+        [x, y, z]
+    });
+    let [x, y, z] = drawn.find(|network| is_routed(*network)).unwrap_or([8, 8, 4]);
+    Ipv4Addr::new(x, y, z, host.max(1)).into()
 }
 
 /// Whether an IPv4 network may be a server's on the Internet.
@@ -255,10 +247,12 @@ fn nobodys(suffix: &str, rank: u32, random: &mut Random) -> String {
 }
 
 fn mac(random: &mut Random) -> Mac {
-    let [a, b, c, d, e, f, ..] = octets(random);
-    let [x, y, z] = random.one(&MAKERS).copied().unwrap_or_default();
+    let [first, second, third, fourth, fifth, sixth, ..] = random.octets();
+    let maker = random.one(&MAKERS).copied().unwrap_or_default();
     // Phones make up their address on most networks.
-    if random.percent(40) { Mac([(a & 0xfc) | 2, b, c, d, e, f]) } else { Mac([x, y, z, d, e, f]) }
+    let is_made_up = random.percent(40);
+    let [one, two, three] = if is_made_up { [(first & 0xfc) | 2, second, third] } else { maker };
+    Mac([one, two, three, fourth, fifth, sixth])
 }
 
 /// Somebody of a site: a quarter of a site's network is taken.
@@ -272,20 +266,12 @@ fn client(seed: u64, number: u32) -> Client {
 fn inside(site: u8, place: u32, random: &mut Random) -> Client {
     let [subnet, ..] = (place / 250).to_le_bytes();
     let [last, ..] = (place % 250 + 2).to_le_bytes();
-    let [a, b, c, d, e, f, g, h] = octets(random);
-    let word = |high, low| u16::from_be_bytes([high, low]);
+    let (network, host) = (u128::from(site) << 80, random.bits());
+    let subnet_bits = u128::from(subnet) << 64;
+    let inside = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0).to_bits();
     Client {
         v4: Ipv4Addr::new(10, 16 + site, subnet, last),
-        v6: Ipv6Addr::new(
-            0x2001,
-            0xdb8,
-            u16::from(site),
-            u16::from(subnet),
-            word(a, b),
-            word(c, d),
-            word(e, f),
-            word(g, h),
-        ),
+        v6: Ipv6Addr::from_bits(inside | network | subnet_bits | u128::from(host)),
         mac: mac(random),
     }
 }
