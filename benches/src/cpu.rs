@@ -35,6 +35,21 @@ pub fn children() -> io::Result<Duration> {
     Ok(time_of(&getrusage(UsageWho::RUSAGE_CHILDREN)?))
 }
 
+/// User and system time of this process so far.
+pub fn own() -> io::Result<Duration> {
+    Ok(time_of(&getrusage(UsageWho::RUSAGE_SELF)?))
+}
+
+/// Memory of this process at its largest, octets.
+pub fn own_rss_bytes() -> io::Result<u64> {
+    Ok(octets(getrusage(UsageWho::RUSAGE_SELF)?.max_rss()))
+}
+
+/// What the kernel counts in KiB.
+fn octets(kib: i64) -> u64 {
+    u64::try_from(kib).unwrap_or(0) * 1_024
+}
+
 /// User and system time of this thread so far.
 pub fn thread() -> io::Result<Duration> {
     Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
@@ -49,8 +64,7 @@ pub fn run(command: &mut Command) -> io::Result<Cost> {
     if !status.success() {
         return Err(io::Error::other(format!("{}: {status}", command.get_program().display())));
     }
-    // The kernel counts KiB.
-    let rss_bytes = u64::try_from(usage.max_rss()).unwrap_or(0) * 1_024;
+    let rss_bytes = octets(usage.max_rss());
     Ok(Cost { cpu: time_of(&usage).saturating_sub(before), wall, rss_bytes })
 }
 

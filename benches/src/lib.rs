@@ -8,6 +8,7 @@ pub mod capture;
 pub mod cliff;
 pub mod contest;
 pub mod cpu;
+pub mod dataset;
 pub mod feed;
 pub mod floor;
 pub mod live;
@@ -15,4 +16,6 @@ pub mod model;
 pub mod others;
 pub mod ours;
 pub mod peer;
+#[cfg(feature = "end-to-end")]
+pub mod questions;
 pub mod walk;

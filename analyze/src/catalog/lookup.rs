@@ -80,7 +80,7 @@ pub(crate) struct Parts {
 pub struct Catalog {
     pub(crate) parts: Parts,
     /// Countries, under anycast, under special-purpose ranges.
-    whereabouts: Table,
+    pub(crate) whereabouts: Table,
     /// Own prefixes from each day on which they change.
     prefixes: Vec<(Date, Table)>,
     /// The days on which anything changes, in order.

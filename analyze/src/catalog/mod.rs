@@ -11,6 +11,7 @@ mod error;
 mod explain;
 mod feed;
 mod file;
+mod flat;
 mod known;
 mod lookup;
 mod mac;

@@ -1,0 +1,4 @@
+SELECT toDateTime64(toStartOfHour(flow_start), 6) AS hour, count() AS records, sum(src_bytes) AS up, sum(dst_bytes) AS down
+FROM flows
+GROUP BY 1
+ORDER BY 1

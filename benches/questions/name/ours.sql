@@ -1,0 +1,5 @@
+SELECT date_trunc('hour', flow_start) AS hour, sum(src_bytes) AS up, sum(dst_bytes) AS down
+FROM flows
+WHERE server_name = '{name}'
+GROUP BY 1
+ORDER BY 1
