@@ -21,13 +21,13 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown};
 use datafusion::object_store::path::Path;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use schemas::store::{FileRecord, Store, StoreError, fingerprint};
-use schemas::{TABLES, Table};
+use schemas::{Layout, TABLES, Table};
 
 /// The store as the engine addresses it; nothing outside its folder can be named.
 pub const STORE_URL: &str = "outflow://store";
@@ -102,6 +102,18 @@ impl Dataset {
         !columns.is_empty() && columns.iter().all(|column| column.name == self.table.partition_by)
     }
 
+    /// Whether a filter wants a column of many texts to be one of them.
+    fn names_a_text(&self, filter: &Expr) -> bool {
+        let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = filter else {
+            return false;
+        };
+        let (Expr::Column(column), Expr::Literal(..)) = (left.as_ref(), right.as_ref()) else {
+            return false;
+        };
+        let columns = &mut self.table.columns.iter();
+        columns.any(|known| known.name == column.name && known.layout == Layout::Texts)
+    }
+
     fn partitioned_file(
         &self,
         File { record, statistics, has_all_columns }: &File,
@@ -150,10 +162,11 @@ impl Dataset {
                 .with_projection_indices(scan.projection.cloned())?
                 .with_limit(scan.limit)
                 .build();
-        ParquetFormat::default()
-            .with_options(state.table_options().parquet.clone())
-            .create_physical_plan(state, config)
-            .await
+        let mut options = state.table_options().parquet.clone();
+        // Few rows are wanted then: all else of them is read when it is known which.
+        options.global.pushdown_filters |=
+            scan.filters.iter().any(|filter| self.names_a_text(filter));
+        ParquetFormat::default().with_options(options).create_physical_plan(state, config).await
     }
 }
 

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::Schema;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
-use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::ScalarFunctionExpr;
 use datafusion::physical_expr::utils::collect_columns;
-use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, PhysicalExpr};
 
+use crate::grouping::by_word::only_text;
+use crate::grouping::dictionary::over_words;
 use crate::grouping::exec::GroupingExec;
 use crate::grouping::key::KeyPlan;
 use crate::grouping::scan::{Names, by_words, looked_into};
@@ -53,7 +54,7 @@ fn replaced(grouping: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPlan>>> 
     if !is_plain(grouping) {
         return Ok(None);
     }
-    let Some(mut kept) = looked_into(grouping.input()) else { return Ok(None) };
+    let Some((mut kept, asked)) = looked_into(grouping.input()) else { return Ok(None) };
     let schema = grouping.input_schema();
     let keys = grouping.group_expr().expr().iter();
     let Some(keys) =
@@ -76,10 +77,15 @@ fn replaced(grouping: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPlan>>> 
             KeyPlan::Word(column, _) => Some(schema.field(*column).name().clone()),
             KeyPlan::Other(_) => None,
         })
+        .chain(asked)
         .filter(|name| !kept.contains(name))
         .collect();
     if words.is_empty() {
-        return Ok(None);
+        // Of times that were made coarse there are few, and they come in runs.
+        let is_coarse =
+            keys.iter().all(|key| matches!(key, KeyPlan::Other(time) if is_truncated(time)));
+        let input = Arc::clone(grouping.input());
+        return Ok(is_coarse.then(|| Arc::new(GroupingExec::new(grouping, keys, input)) as _));
     }
     let Some(input) = by_words(grouping.input(), &words)? else { return Ok(None) };
     Ok(Some(Arc::new(GroupingExec::new(grouping, keys, input))))
@@ -104,23 +110,13 @@ fn key_plan(expression: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Result<Optio
     if Values::of(&expression.data_type(schema)?).is_none() {
         return Ok(None);
     }
-    let columns = collect_columns(expression);
-    let mut columns = columns.iter();
-    if let (Some(column), None) = (columns.next(), columns.next())
-        && *schema.field(column.index()).data_type() == DataType::Utf8View
-        && !is_volatile(expression)
-    {
-        return Ok(Some(KeyPlan::Word(column.index(), over_one_column(expression)?)));
+    if let Some(column) = only_text(expression, schema) {
+        return Ok(Some(KeyPlan::Word(column.index(), over_words(Arc::clone(expression))?)));
     }
     Ok(Some(KeyPlan::Other(Arc::clone(expression))))
 }
 
-fn over_one_column(expression: &Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
-    let first = |part: Arc<dyn PhysicalExpr>| {
-        Ok(match part.downcast_ref::<Column>() {
-            Some(_) => Transformed::yes(Arc::new(Column::new("word", 0)) as Arc<dyn PhysicalExpr>),
-            None => Transformed::no(part),
-        })
-    };
-    Arc::clone(expression).transform_up(first).data()
+fn is_truncated(expression: &Arc<dyn PhysicalExpr>) -> bool {
+    let call = expression.downcast_ref::<ScalarFunctionExpr>();
+    call.is_some_and(|call| call.name() == "date_trunc")
 }

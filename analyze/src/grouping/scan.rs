@@ -11,30 +11,42 @@ use datafusion::datasource::physical_plan::{
 };
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_expr::utils::collect_columns;
+use datafusion::physical_expr::{conjunction, split_conjunction};
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
-use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::{ExecutionPlan, Partitioning};
+
+use crate::grouping::by_word::{needed_by_rows, with_words};
 
 /// Names of columns.
 pub(crate) type Names = BTreeSet<String>;
 
-/// The names of the columns that a plan between the files and the grouping looks into itself; none where it is no plain scan.
-pub(crate) fn looked_into(plan: &Arc<dyn ExecutionPlan>) -> Option<Names> {
-    if plan.downcast_ref::<DataSourceExec>().is_some() {
-        return Some(Names::new());
+/// Of a plan between the files and the grouping: the names of the columns that it needs row by row, and of those that it looks into, but only into their
+/// words; none where it is no plain scan.
+pub(crate) fn looked_into(plan: &Arc<dyn ExecutionPlan>) -> Option<(Names, Names)> {
+    if let Some(scan) = plan.downcast_ref::<DataSourceExec>() {
+        let (_, source) = scan.downcast_to_file_source::<ParquetSource>()?;
+        let filter =
+            source.filter().filter(|_| source.table_parquet_options().global.pushdown_filters);
+        let columns = filter.iter().flat_map(collect_columns);
+        return Some((columns.map(|column| column.name().to_owned()).collect(), Names::new()));
     }
     let [child] = plan.children()[..] else { return None };
-    let mut names = looked_into(child)?;
+    let (mut by_rows, mut by_words) = looked_into(child)?;
     if let Some(filter) = plan.downcast_ref::<FilterExec>() {
-        let columns = collect_columns(filter.predicate());
-        names.extend(columns.into_iter().map(|column| column.name().to_owned()));
-        return Some(names);
+        let needed = needed_by_rows(filter.predicate(), &child.schema());
+        let texts = collect_columns(filter.predicate()).into_iter().filter(|column| {
+            *child.schema().field(column.index()).data_type() == DataType::Utf8View
+        });
+        by_words.extend(texts.map(|column| column.name().to_owned()));
+        by_rows.extend(needed);
+        return Some((by_rows, by_words));
     }
     let spreads = plan.downcast_ref::<RepartitionExec>().is_some_and(|exchange| {
         matches!(exchange.partitioning(), Partitioning::RoundRobinBatch(_))
     });
-    spreads.then_some(names)
+    spreads.then_some((by_rows, by_words))
 }
 
 /// The same plan, reading these columns by their words; none where the files cannot be read so.
@@ -50,7 +62,14 @@ pub(crate) fn by_words(
             .map(|config| DataSourceExec::from_data_source(config) as Arc<dyn ExecutionPlan>));
     }
     let [child] = plan.children()[..] else { return Ok(None) };
+    let texts = child.schema();
     let Some(child) = by_words(child, names)? else { return Ok(None) };
+    if let Some(filter) = plan.downcast_ref::<FilterExec>() {
+        let predicate = Arc::clone(filter.predicate());
+        let predicate = with_words(predicate, &texts, &|name| names.contains(name))?;
+        let filter = FilterExecBuilder::from(filter).with_input(child).with_predicate(predicate);
+        return Ok(Some(Arc::new(filter.build()?)));
+    }
     let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
     Arc::clone(plan).replace_children(vec![child], options).map(Some)
 }
@@ -63,7 +82,14 @@ fn scan_by_words(
     let schema = source.table_schema().file_schema();
     let mut words = ParquetSource::new(Arc::new(typed(schema, names)))
         .with_table_parquet_options(source.table_parquet_options().clone());
-    if let Some(predicate) = source.filter() {
+    // What files say of themselves to rule rows out, they say of texts.
+    let of_texts = source.filter().map(|predicate| {
+        let parts = split_conjunction(&predicate).into_iter().filter(|part| {
+            collect_columns(part).iter().all(|column| !names.contains(column.name()))
+        });
+        conjunction(parts.cloned())
+    });
+    if let Some(predicate) = of_texts {
         words = words.with_predicate(predicate);
     }
     if let Some(factory) = source.parquet_file_reader_factory() {

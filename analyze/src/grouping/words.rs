@@ -10,6 +10,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::{Result, internal_err};
 use datafusion::physical_plan::PhysicalExpr;
 
+use crate::grouping::dictionary::is_same;
 use crate::grouping::values::Values;
 
 /// Stands for a word of a dictionary that no row has asked for yet.
@@ -22,15 +23,6 @@ struct Dictionary {
     words: StringArray,
     /// The number of the answer for each word.
     numbers: Vec<u32>,
-}
-
-impl Dictionary {
-    /// Whether these are the same words at the same place.
-    fn is(&self, words: &StringArray) -> bool {
-        self.words.values().as_ptr() == words.values().as_ptr()
-            && self.words.offsets().inner().as_ptr() == words.offsets().inner().as_ptr()
-            && self.words.len() == words.len()
-    }
 }
 
 /// An expression over one column of text.
@@ -75,7 +67,7 @@ impl Words {
         let Some(words) = rows.values().as_string_opt::<i32>() else {
             return internal_err!("a dictionary holds no text");
         };
-        let same = self.dictionary.take().filter(|before| before.is(words));
+        let same = self.dictionary.take().filter(|before| is_same(&before.words, words));
         let mut dictionary = same.unwrap_or_else(|| Dictionary {
             words: words.clone(),
             numbers: vec![UNASKED; words.len()],
@@ -85,12 +77,10 @@ impl Words {
             self.null = self.numbered(&answer, values)?.first().copied();
         }
         let null = self.null.unwrap_or_default();
-        let is_new = numbers_of(rows, (&dictionary.numbers, null), numbers);
-        if is_new {
-            self.ask(rows, (&mut dictionary, values))?;
-            numbers.truncate(numbers.len() - rows.len());
-            numbers_of(rows, (&dictionary.numbers, null), numbers);
-        }
+        let start = numbers.len();
+        numbers_of(rows, (&dictionary.numbers, null), numbers);
+        let added = numbers.get_mut(start..).unwrap_or_default();
+        self.ask(rows, added, (&mut dictionary, values))?;
         self.dictionary = Some(dictionary);
         Ok(())
     }
@@ -99,23 +89,36 @@ impl Words {
     fn ask(
         &mut self,
         rows: &DictionaryArray<Int32Type>,
+        numbers: &mut [u32],
         (dictionary, values): (&mut Dictionary, &mut Values),
     ) -> Result<()> {
-        let mut unknown = Vec::new();
-        for key in rows.keys().iter().flatten().filter_map(|key| usize::try_from(key).ok()) {
-            if let Some(number) = dictionary.numbers.get_mut(key)
-                && *number == UNASKED
+        let (mut open, mut unknown) = (Vec::new(), Vec::new());
+        let keys = rows.keys().values();
+        for ((row, number), key) in numbers.iter().enumerate().zip(keys) {
+            let Some(word) = Some(*key).filter(|_| *number == UNASKED) else { continue };
+            let word = usize::try_from(word).unwrap_or(usize::MAX);
+            open.push((row, word));
+            if let Some(known) = dictionary.numbers.get_mut(word)
+                && *known == UNASKED
             {
                 // Asked, so that no other row asks again; the answer comes with all others.
-                *number = 0;
-                unknown.push(key);
+                *known = 0;
+                unknown.push(word);
             }
         }
-        let words = unknown.iter().map(|key| dictionary.words.value(*key));
+        if open.is_empty() {
+            return Ok(());
+        }
+        let words = unknown.iter().map(|word| dictionary.words.value(*word));
         let words = StringViewArray::from_iter_values(words);
         let answers = self.evaluate(Arc::new(words))?;
-        for (key, answer) in unknown.into_iter().zip(self.numbered(&answers, values)?) {
-            if let Some(number) = dictionary.numbers.get_mut(key) {
+        for (word, answer) in unknown.into_iter().zip(self.numbered(&answers, values)?) {
+            if let Some(number) = dictionary.numbers.get_mut(word) {
+                *number = *answer;
+            }
+        }
+        for (row, word) in open {
+            if let Some((number, answer)) = numbers.get_mut(row).zip(dictionary.numbers.get(word)) {
                 *number = *answer;
             }
         }
@@ -136,23 +139,20 @@ impl Words {
     }
 }
 
-/// Adds the number of each row's word; says whether one of the words is not asked yet.
+/// Adds the number of each row's word, asked or not.
 fn numbers_of(
     rows: &DictionaryArray<Int32Type>,
     (of_words, null): (&[u32], u32),
     numbers: &mut Vec<u32>,
-) -> bool {
+) {
     let start = numbers.len();
     let of = |key: &i32| {
         let word = usize::try_from(*key).ok().and_then(|key| of_words.get(key));
         word.copied().unwrap_or(null)
     };
     numbers.extend(rows.keys().values().iter().map(of));
-    let Some(added) = numbers.get_mut(start..) else { return false };
-    if let Some(nulls) = rows.nulls() {
-        for (number, is_word) in added.iter_mut().zip(nulls) {
-            *number = if is_word { *number } else { null };
-        }
+    let added = numbers.get_mut(start..).unwrap_or_default();
+    for (number, is_word) in added.iter_mut().zip(rows.nulls().into_iter().flatten()) {
+        *number = if is_word { *number } else { null };
     }
-    added.contains(&UNASKED)
 }

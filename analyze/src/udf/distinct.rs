@@ -85,8 +85,10 @@ pub(crate) fn text_of_address<'b>(
     answer: impl Fn(IpAddr) -> Option<&'b str>,
 ) -> Result<ArrayRef> {
     let distinct = Distinct::of(text(columns, 0)?);
-    let answers: StringViewArray =
-        distinct.values.iter().map(|value| value.parse().ok().and_then(&answer)).collect();
+    // One after the other: what is looked up then does not wait for what is read.
+    let addresses: Vec<Option<IpAddr>> =
+        distinct.values.iter().map(|value| value.parse().ok()).collect();
+    let answers: StringViewArray = addresses.into_iter().map(|ip| ip.and_then(&answer)).collect();
     distinct.spread(&answers)
 }
 

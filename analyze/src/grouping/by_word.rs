@@ -1,0 +1,160 @@
+//! An expression over one column of text, as the engine takes it: worked out once for each word of a dictionary, spread over the rows.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringArray, StringViewArray};
+use arrow::compute::take;
+use arrow::datatypes::{DataType, Field, Int32Type, Schema};
+use arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
+use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::logical_expr::ColumnarValue;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::physical_expr_common::physical_expr::is_volatile;
+use datafusion::physical_plan::PhysicalExpr;
+
+use crate::grouping::dictionary::{is_same, over_words};
+
+/// Dictionaries whose answers are remembered: one for each part of a query that runs beside others.
+const REMEMBERED_MAX: usize = 32;
+
+/// A dictionary, and the answer for each of its words and for none.
+type Answered = (StringArray, ArrayRef);
+
+/// The expression.
+#[derive(Debug)]
+pub(crate) struct ByWord {
+    /// As the planner made it, over rows.
+    over_rows: Arc<dyn PhysicalExpr>,
+    column: Column,
+    /// The same over words alone.
+    over_words: Arc<dyn PhysicalExpr>,
+    returns: (DataType, bool),
+    answered: Mutex<Vec<Answered>>,
+}
+
+impl PartialEq for ByWord {
+    fn eq(&self, other: &Self) -> bool {
+        self.over_rows.as_ref() == other.over_rows.as_ref()
+    }
+}
+
+impl Eq for ByWord {}
+
+impl Hash for ByWord {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.over_rows.hash(state);
+    }
+}
+
+impl fmt::Display for ByWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "by_word({})", self.over_rows)
+    }
+}
+
+/// The column that an expression depends on, if it is one of text and the expression answers alike for like words.
+pub(crate) fn only_text(expression: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<Column> {
+    let mut columns = collect_columns(expression).into_iter();
+    let column = columns.next().filter(|_| columns.next().is_none())?;
+    let is_text = *schema.field(column.index()).data_type() == DataType::Utf8View;
+    (is_text && !is_volatile(expression)).then_some(column)
+}
+
+/// The names of the columns that `expression` needs row by row, whatever is worked out by words.
+pub(crate) fn needed_by_rows(expression: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Vec<String> {
+    if let Some(column) = expression.downcast_ref::<Column>() {
+        return vec![column.name().to_owned()];
+    }
+    if only_text(expression, schema).is_some() {
+        return Vec::new();
+    }
+    expression.children().into_iter().flat_map(|part| needed_by_rows(part, schema)).collect()
+}
+
+/// The same expression, with those parts by words that depend on one of these columns.
+pub(crate) fn with_words(
+    expression: Arc<dyn PhysicalExpr>,
+    schema: &Schema,
+    is_by_words: &dyn Fn(&str) -> bool,
+) -> Result<Arc<dyn PhysicalExpr>> {
+    let change = |part: Arc<dyn PhysicalExpr>| {
+        let column = only_text(&part, schema).filter(|column| is_by_words(column.name()));
+        let Some(column) = column else { return Ok(Transformed::no(part)) };
+        let by_word = ByWord {
+            returns: (part.data_type(schema)?, part.nullable(schema)?),
+            over_words: over_words(Arc::clone(&part))?,
+            over_rows: part,
+            column,
+            answered: Mutex::default(),
+        };
+        let by_word: Arc<dyn PhysicalExpr> = Arc::new(by_word);
+        Ok(Transformed::new(by_word, true, datafusion::common::tree_node::TreeNodeRecursion::Jump))
+    };
+    expression.transform_down(change).data()
+}
+
+impl ByWord {
+    fn answers(&self, words: &StringArray) -> Result<ArrayRef> {
+        let lock = || self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, answers)) = lock().iter().find(|(known, _)| is_same(known, words)) {
+            return Ok(Arc::clone(answers));
+        }
+        let and_none: StringViewArray = words.iter().chain([None]).collect();
+        let rows = and_none.len();
+        let schema = Arc::new(Schema::new(vec![Field::new("word", DataType::Utf8View, true)]));
+        let batch = RecordBatch::try_new(schema, vec![Arc::new(and_none)])?;
+        let answers = self.over_words.evaluate(&batch)?.into_array(rows)?;
+        let mut answered = lock();
+        if answered.len() >= REMEMBERED_MAX {
+            answered.remove(0);
+        }
+        answered.push((words.clone(), Arc::clone(&answers)));
+        Ok(answers)
+    }
+}
+
+impl PhysicalExpr for ByWord {
+    fn data_type(&self, _: &Schema) -> Result<DataType> {
+        Ok(self.returns.0.clone())
+    }
+
+    fn nullable(&self, _: &Schema) -> Result<bool> {
+        Ok(self.returns.1)
+    }
+
+    fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
+        let column = batch.columns().get(self.column.index());
+        let column = column.ok_or_else(|| internal_datafusion_err!("no such column"))?;
+        let Some(rows) = column.as_dictionary_opt::<Int32Type>() else {
+            return self.over_rows.evaluate(batch);
+        };
+        let words = rows.values().as_string_opt::<i32>();
+        let words = words.ok_or_else(|| internal_datafusion_err!("a dictionary holds no text"))?;
+        let answers = self.answers(words)?;
+        let none = i32::try_from(words.len()).ok();
+        let keys: Int32Array = match rows.null_count() {
+            0 => rows.keys().clone(),
+            _ => rows.keys().iter().map(|key| key.or(none)).collect(),
+        };
+        Ok(ColumnarValue::Array(take(&answers, &keys, None)?))
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
+        Vec::new()
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn PhysicalExpr>>,
+    ) -> Result<Arc<dyn PhysicalExpr>> {
+        Ok(self)
+    }
+
+    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.over_rows.fmt_sql(f)
+    }
+}
