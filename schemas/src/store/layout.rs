@@ -24,6 +24,16 @@ impl Hour {
         Self(micros.div_euclid(US_PER_HOUR))
     }
 
+    /// Its first µs since 1970 UTC.
+    pub const fn begin(self) -> i64 {
+        self.0 * US_PER_HOUR
+    }
+
+    /// The first µs after it.
+    pub const fn end(self) -> i64 {
+        self.begin() + US_PER_HOUR
+    }
+
     /// The folder of this hour below its table: `date=2014-09-23/hour=14`.
     pub fn folder(self) -> String {
         let (year, month, day) = civil_from_days(self.0.div_euclid(24));
