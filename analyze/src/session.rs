@@ -30,7 +30,7 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use crate::catalog::Catalog;
-use crate::dataset::{Dataset, STORE_URL};
+use crate::dataset::{ASK_AGAIN, Dataset, STORE_URL};
 use crate::period;
 use crate::sightings::{ADDRESSES_MAX, Sightings};
 use crate::udf;
@@ -122,6 +122,9 @@ fn with_remedy(line: String) -> String {
     if let Some((head, _)) = line.split_once(" Valid fields are ") {
         return format!("{head} DESCRIBE and a table's name lists its columns");
     }
+    if line.contains(".parquet") && line.contains("No such file") {
+        return format!("{line}; if its hour was merged meanwhile, {ASK_AGAIN}");
+    }
     if line.starts_with("table '") && line.ends_with("' not found") {
         return format!("{line}; SHOW TABLES lists what there is");
     }
@@ -179,6 +182,7 @@ impl Session {
         for function in udf::over(&catalog, &sightings) {
             context.register_udf(function);
         }
+        udf::aggregates().into_iter().for_each(|function| context.register_udaf(function));
         for view in VIEWS {
             context.sql(view.sql).await?;
         }

@@ -7,6 +7,7 @@ mod attributed;
 #[cfg(test)]
 mod capture;
 #[cfg(test)]
+mod compacted;
 mod compared;
 #[cfg(test)]
 mod completeness;
@@ -16,7 +17,11 @@ mod few;
 #[cfg(test)]
 mod fixture;
 mod functions;
+#[cfg(test)]
+mod measure;
 mod refused;
+#[cfg(test)]
+mod rollup;
 mod script;
 #[cfg(test)]
 mod sightings;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::column::Partition;
 use crate::store::StoreError;
 
 /// Folder of the manifest; its presence marks a store.
@@ -36,8 +37,19 @@ impl Hour {
 
     /// The folder of this hour below its table: `date=2014-09-23/hour=14`.
     pub fn folder(self) -> String {
+        self.folder_by(Partition::Hour)
+    }
+
+    /// The folder that holds this hour below a table that is parted so: `date=2014-09-23`, `month=2014-09`.
+    pub fn folder_by(self, partition: Partition) -> String {
         let (year, month, day) = civil_from_days(self.0.div_euclid(24));
-        format!("date={year:04}-{month:02}-{day:02}/hour={:02}", self.0.rem_euclid(24))
+        match partition {
+            Partition::Hour => {
+                format!("date={year:04}-{month:02}-{day:02}/hour={:02}", self.0.rem_euclid(24))
+            }
+            Partition::Day => format!("date={year:04}-{month:02}-{day:02}"),
+            Partition::Month => format!("month={year:04}-{month:02}"),
+        }
     }
 }
 
@@ -151,7 +163,11 @@ mod tests {
             (4_102_444_799_999_999, "date=2099-12-31/hour=23"),
         ];
         for (micros, folder) in cases {
-            assert_eq!(Hour::of_micros(micros).folder(), folder);
+            let hour = Hour::of_micros(micros);
+            assert_eq!(hour.folder(), folder);
+            assert!(folder.starts_with(&hour.folder_by(Partition::Day)));
+            let month = hour.folder_by(Partition::Month).replace("month=", "date=");
+            assert!(folder.starts_with(&month) && month.len() == 12);
         }
     }
 

@@ -5,10 +5,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::column::Table;
 use crate::store::StoreError;
 use crate::store::layout::Store;
 use crate::store::manifest::{Entry, FileRecord, Input, part_name};
-use crate::store::replace::{may_keep, partition_of};
+use crate::store::replace::{Replaced, may_keep, partition_of, spans};
 
 /// An entry and the file it was read from.
 pub(crate) type Listed = (PathBuf, Result<Entry, StoreError>);
@@ -103,6 +104,34 @@ impl Store {
     pub fn entries(&self) -> Result<Vec<Entry>, StoreError> {
         let listed = self.listed()?.into_iter().map(|(_, entry)| entry);
         Ok(in_force(listed.collect::<Result<_, _>>()?))
+    }
+
+    /// Whether a file counts, by its path below the store.
+    pub fn holds(&self, path: &str) -> Result<bool, StoreError> {
+        let entries = self.entries()?;
+        Ok(entries.iter().flat_map(|entry| &entry.files).any(|file| file.path == path))
+    }
+
+    /// What the next rollup of a table's folder replaces; none where it is the first.
+    pub fn rolled_before(
+        &self,
+        table: &Table,
+        partition: &str,
+    ) -> Result<Option<Replaced>, StoreError> {
+        let mut earlier = Vec::new();
+        for (_, entry) in self.listed()? {
+            let entry = entry?;
+            let is_there = |file: &FileRecord| {
+                file.table == table.name && partition_of(&file.path) == partition
+            };
+            if entry.rolled.is_some() && entry.files.iter().any(is_there) {
+                earlier.push((entry.boot, entry.seq));
+            }
+        }
+        let earlier = spans(earlier.iter().map(|(boot, seq)| (boot.as_str(), *seq)));
+        let partition = partition.to_owned();
+        let replaced = Replaced { partition, publications: vec![], earlier, software: vec![] };
+        Ok((!replaced.earlier.is_empty()).then_some(replaced))
     }
 
     /// Until when the ledger of this sensor's runs on an interface reaches, µs since 1970 UTC.

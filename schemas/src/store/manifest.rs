@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::store::StoreError;
 use crate::store::replace::Replaced;
+use crate::store::rolled::Rolled;
 use crate::store::statement::Statement;
 
 const MIB: u64 = 1 << 20;
@@ -39,6 +40,9 @@ pub struct Entry {
     /// What its files stand instead of; none where their rows are new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<Replaced>,
+    /// What its rows were summed up from; none where they are observations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled: Option<Rolled>,
 }
 
 /// One published file.
@@ -118,6 +122,11 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// A name for a run that begins at a time (µs since 1970 UTC) as this process: unique, and sorted by time.
+pub fn run_name(micros: i64, process: u32) -> String {
+    format!("{micros:014x}{:06x}", process & 0x00ff_ffff)
+}
+
 /// Name of a publication: run and number.
 pub(crate) fn part_name(boot: &str, seq: u64) -> String {
     format!("{boot}-{seq:06}")
@@ -132,9 +141,9 @@ impl Entry {
         format!("{}-{start}{guard}.json", part_name(&self.boot, self.seq))
     }
 
-    /// Whether its rows come from an interface.
+    /// Whether its rows were observed on an interface.
     pub fn is_live(&self) -> bool {
-        self.replaced.as_ref().map_or(self.seq > 0, Replaced::is_live)
+        self.rolled.is_none() && self.replaced.as_ref().map_or(self.seq > 0, Replaced::is_live)
     }
 
     pub(crate) fn to_json(&self) -> Vec<u8> {

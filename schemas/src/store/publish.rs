@@ -14,6 +14,7 @@ use crate::store::StoreError;
 use crate::store::layout::{self, Hour, Store, staged_name};
 use crate::store::manifest::{self, Entry, FileRecord, Input};
 use crate::store::replace::Replaced;
+use crate::store::rolled::Rolled;
 use crate::store::staged::{PRIVACY, StagedFile, software};
 use crate::store::statement::Statement;
 
@@ -34,6 +35,7 @@ pub struct Publisher {
     next: u64,
     sealed: Vec<FileRecord>,
     privacy: Option<Statement>,
+    rolled: Option<Rolled>,
     // Held as long as the run lives, so that no other writer takes its files for a dead run's.
     _lock: File,
 }
@@ -80,6 +82,7 @@ impl Publisher {
             next: 0,
             sealed: Vec::new(),
             privacy: None,
+            rolled: None,
             _lock: lock,
         })
     }
@@ -90,10 +93,11 @@ impl Publisher {
         Self { privacy, ..self }
     }
 
-    /// Starts a file of a table for an hour.
+    /// Starts a file of a table for an hour, or for the day or month around it.
     pub fn stage(&mut self, table: &Table, hour: Hour) -> Result<StagedFile, StoreError> {
-        let stated = self.privacy.as_ref().map(|privacy| privacy.of_table(table.name).to_json());
-        self.stage_in(table, &hour.folder(), stated)
+        let own = self.privacy.as_ref().map(|privacy| privacy.of_table(table.name).to_json());
+        let stated = own.or_else(|| self.rolled.as_ref()?.stated());
+        self.stage_in(table, &hour.folder_by(table.partition), stated)
     }
 
     /// Starts a file of a table in a folder of it, which says of its rows what was done to them.
@@ -138,6 +142,12 @@ impl Publisher {
     /// After an error [`Store::complete`] tells whether the publication counts all the same.
     pub fn commit(self, inputs: Vec<Input>, again: bool) -> Result<Entry, StoreError> {
         self.conclude(Deed { inputs, again, ..Deed::default() })
+    }
+
+    /// The same, with what its rows were summed up from.
+    #[must_use]
+    pub fn rolling(self, rolled: Rolled) -> Self {
+        Self { rolled: Some(rolled), ..self }
     }
 
     /// Makes the files visible and what they replace invisible, in one step. `kept` are files that stay as they are.
@@ -198,6 +208,7 @@ impl Publisher {
             inputs,
             privacy: self.privacy.as_ref().map(Statement::in_short),
             replaced,
+            rolled: self.rolled.take(),
         };
         let content = entry.to_json();
         let draft = self.folder.join("entry.part");
@@ -227,15 +238,34 @@ pub struct Tending {
 }
 
 impl Store {
-    /// Takes the right to replace; an error while another program has it.
+    /// Takes the right to replace, and finishes or clears what runs that died have left behind; an error while another program has it.
     pub fn tend(&self) -> Result<Tending, StoreError> {
-        let path = self.manifest().join(TENDED);
-        let lock = File::create(&path).map_err(StoreError::io("create", &path))?;
+        let (path, lock) = self.tended()?;
         match lock.try_lock() {
-            Ok(()) => Ok(Tending { _lock: lock }),
+            Ok(()) => self.tending(lock),
             Err(TryLockError::WouldBlock) => Err(StoreError::Tended(self.root().to_owned())),
             Err(TryLockError::Error(error)) => Err(StoreError::io("lock", path)(error)),
         }
+    }
+
+    /// The same, but waits for the other.
+    pub fn tend_after(&self) -> Result<Tending, StoreError> {
+        let (path, lock) = self.tended()?;
+        lock.lock().map_err(StoreError::io("lock", path))?;
+        self.tending(lock)
+    }
+
+    fn tended(&self) -> Result<(PathBuf, File), StoreError> {
+        let path = self.manifest().join(TENDED);
+        let lock = File::create(&path).map_err(StoreError::io("create", &path))?;
+        Ok((path, lock))
+    }
+
+    fn tending(&self, lock: File) -> Result<Tending, StoreError> {
+        let tmp = self.root().join(layout::TMP);
+        fs::create_dir_all(&tmp).map_err(StoreError::io("create the folder", tmp))?;
+        self.recover()?;
+        Ok(Tending { _lock: lock })
     }
 
     fn folder_of(&self, file: &FileRecord) -> PathBuf {

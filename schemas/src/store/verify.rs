@@ -53,7 +53,7 @@ pub fn verify(store: &Store) -> Result<Checked, StoreError> {
     for file in named.files.values().flatten() {
         check_file(store, file, &mut checked);
     }
-    for table in crate::TABLES {
+    for table in crate::tables() {
         let mut found = Vec::new();
         walk(&store.root().join(table.name), &mut found);
         for path in found {
@@ -65,7 +65,7 @@ pub fn verify(store: &Store) -> Result<Checked, StoreError> {
         }
     }
     // The store goes on while it is read: what was published or replaced since is no finding.
-    if checked.findings.iter().any(|finding| finding.is_of_a_moment()) {
+    if checked.findings.iter().any(Finding::is_of_a_moment) {
         let now = Named::of(store, &mut Vec::new())?;
         checked.findings.retain(|finding| match finding {
             Finding::Missing(path, _) => !now.is_replaced(path),

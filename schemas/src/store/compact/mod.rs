@@ -9,6 +9,8 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+use std::ops::AddAssign;
+
 use crate::store::StoreError;
 use crate::store::layout::{Hour, Store};
 use crate::store::manifest::{Entry, FileRecord, Input};
@@ -34,6 +36,16 @@ pub struct Compacted {
     pub bytes_after: u64,
     /// Rows: of both.
     pub rows: u64,
+}
+
+impl AddAssign for Compacted {
+    fn add_assign(&mut self, other: Self) {
+        self.files_before += other.files_before;
+        self.files_after += other.files_after;
+        self.bytes_before += other.bytes_before;
+        self.bytes_after += other.bytes_after;
+        self.rows += other.rows;
+    }
 }
 
 /// A program that compacts a store.

@@ -104,7 +104,7 @@ fn compact_all(store: &Store, run: &str) -> Vec<Compacted> {
 }
 
 fn sweep(store: &Store) -> crate::store::Swept {
-    store.sweep(&store.tend().unwrap(), SystemTime::now() + Duration::from_secs(60)).unwrap()
+    store.sweep(&store.tend().unwrap(), SystemTime::now() + Duration::from_mins(1)).unwrap()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -299,7 +299,7 @@ fn readers_have_time_and_full_files_stay() {
     let expected = rows(&store);
     compact_all(&store, "c1");
     assert_eq!(rows(&store), expected);
-    let swept = store.sweep(&store.tend().unwrap(), SystemTime::now() - Duration::from_secs(60));
+    let swept = store.sweep(&store.tend().unwrap(), SystemTime::now() - Duration::from_mins(1));
     assert_eq!(swept.unwrap(), crate::store::Swept::default(), "too young");
     let swept = sweep(&store);
     assert_eq!((swept.files, swept.entries), (3, 4), "all but the full file");
