@@ -11,6 +11,7 @@ pub mod period;
 pub mod report;
 pub mod rollup;
 pub mod session;
+mod shelf;
 pub mod sightings;
 pub mod sketch;
 pub mod udf;

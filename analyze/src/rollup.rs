@@ -170,7 +170,11 @@ impl Roller<'_> {
             let partition = hour.folder_by(kind.table.partition);
             let entry = match self.store.rolled_before(kind.table, &partition)? {
                 None => publisher.commit(Vec::new(), true)?,
-                Some(replaced) => publisher.replace(self.tending, replaced, Default::default())?,
+                Some((replaced, old)) => {
+                    let entry = publisher.replace(self.tending, replaced, Default::default())?;
+                    self.store.retire(self.tending, old.iter().map(String::as_str))?;
+                    entry
+                }
             };
             done.files += entry.files.len() as u64;
             done.rows += entry.files.iter().map(|file| file.rows).sum::<u64>();

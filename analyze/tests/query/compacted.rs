@@ -4,7 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use schemas::store::compact::{Bounds, Compactor};
 
-use crate::fixture::{BEGIN, Fixture, HOUR, ask, flow, named};
+use futures::TryStreamExt as _;
+
+use crate::fixture::{BEGIN, Fixture, HOUR, ask, flow, lines, named};
 
 const QUESTIONS: [&str; 3] = [
     "SELECT count(*), sum(bytes), min(flow_end), max(flow_end) FROM flows",
@@ -22,6 +24,8 @@ async fn answers_stay_as_they_were() {
     }
     let store = fixture.store();
     let before = fixture.session().await;
+    // Planned before, read after.
+    let running = before.stream(QUESTIONS[2]).await.unwrap();
     let tending = store.tend().unwrap();
     let mut compactor = Compactor::new(&store, &tending, ("c1".into(), Bounds::default()));
     let heaps = compactor.heaps(i64::MAX).unwrap();
@@ -36,6 +40,8 @@ async fn answers_stay_as_they_were() {
         assert_eq!(ask(&after, sql).await.unwrap(), answer, "{sql}");
         answers.push(answer);
     }
+    let read: Vec<_> = running.try_collect().await.unwrap();
+    assert_eq!(lines(&read), answers[2], "of a question that was on its way");
     store.sweep(&tending, SystemTime::now() + Duration::from_mins(1)).unwrap();
     for (sql, answer) in QUESTIONS.iter().zip(answers) {
         assert_eq!(ask(&after, sql).await.unwrap(), answer, "{sql}");

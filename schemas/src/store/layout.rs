@@ -13,6 +13,9 @@ pub const TMP: &str = "_tmp";
 /// Folder of finished rows on their way into files; readers never look here.
 pub const SPOOL: &str = "_spool";
 
+/// Folder of files that others stand instead of, until questions that were asked before have had their time; readers that walk folders never look here.
+pub const REPLACED: &str = "_replaced";
+
 const US_PER_HOUR: i64 = 3_600_000_000;
 
 /// A UTC hour: the partition of a row.
@@ -120,16 +123,23 @@ impl Store {
         self.root.join(SPOOL)
     }
 
-    /// Where a published file can be read: at its place, or, for the moment between the two steps of publication, still among the finished files of its run.
+    /// Where a file lies after another took its place.
+    pub(crate) fn replaced(&self, relative: &str) -> PathBuf {
+        self.root.join(REPLACED).join(staged_name(relative))
+    }
+
+    /// Where a published file can be read: at its place; for the moment between the two steps of publication, still among the finished files of its run; or,
+    /// for a while, among those that were replaced.
     pub fn locate(&self, relative: &str) -> Option<PathBuf> {
         let place = self.root.join(relative);
         if place.is_file() {
             return Some(place);
         }
         let staged = staged_name(relative);
-        let boots = fs::read_dir(self.root.join(TMP)).ok()?;
-        let found =
-            boots.flatten().map(|boot| boot.path().join(&staged)).find(|path| path.is_file());
+        let boots = fs::read_dir(self.root.join(TMP)).into_iter().flatten().flatten();
+        let mut others =
+            boots.map(|boot| boot.path().join(&staged)).chain([self.replaced(relative)]);
+        let found = others.find(|path| path.is_file());
         // It may have been moved to its place while we looked.
         found.or_else(|| place.is_file().then_some(place))
     }
@@ -138,6 +148,11 @@ impl Store {
 /// Name of a file while unfinished: never ends in `.parquet`, for readers that walk folders would take it for data.
 pub(crate) fn staged_name(relative: &str) -> String {
     format!("{}.part", relative.replace('/', "~"))
+}
+
+/// The path below the store of a file that lies under such a name for now.
+pub fn staged_path(name: &str) -> Option<String> {
+    name.strip_suffix(".part").map(|flat| flat.replace('~', "/"))
 }
 
 /// Checks that a sensor's name can stand in a file name.

@@ -112,13 +112,13 @@ impl Store {
         Ok(entries.iter().flat_map(|entry| &entry.files).any(|file| file.path == path))
     }
 
-    /// What the next rollup of a table's folder replaces; none where it is the first.
+    /// What the next rollup of a table's folder replaces, and its files; none where it is the first.
     pub fn rolled_before(
         &self,
         table: &Table,
         partition: &str,
-    ) -> Result<Option<Replaced>, StoreError> {
-        let mut earlier = Vec::new();
+    ) -> Result<Option<(Replaced, Vec<String>)>, StoreError> {
+        let (mut earlier, mut files) = (Vec::new(), Vec::new());
         for (_, entry) in self.listed()? {
             let entry = entry?;
             let is_there = |file: &FileRecord| {
@@ -126,12 +126,13 @@ impl Store {
             };
             if entry.rolled.is_some() && entry.files.iter().any(is_there) {
                 earlier.push((entry.boot, entry.seq));
+                files.extend(entry.files.into_iter().map(|file| file.path));
             }
         }
         let earlier = spans(earlier.iter().map(|(boot, seq)| (boot.as_str(), *seq)));
         let partition = partition.to_owned();
         let replaced = Replaced { partition, publications: vec![], earlier, software: vec![] };
-        Ok((!replaced.earlier.is_empty()).then_some(replaced))
+        Ok((!files.is_empty()).then_some((replaced, files)))
     }
 
     /// Until when the ledger of this sensor's runs on an interface reaches, µs since 1970 UTC.

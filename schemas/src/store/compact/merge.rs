@@ -211,7 +211,9 @@ impl Merge<'_> {
         for source in sources {
             batches.extend(source.rows(self.table, window)?);
         }
-        batches.iter().for_each(|batch| read.add(batch));
+        for batch in &batches {
+            read.add(batch);
+        }
         let order = self.ordered(&batches)?;
         let batches: Vec<&RecordBatch> = batches.iter().collect();
         for rows in order.chunks(BATCH_ROWS) {

@@ -63,11 +63,14 @@ pub struct Compactor<'a> {
 /// An hour whose new files are written, but do not count yet.
 #[derive(Debug)]
 pub struct Staged<'a> {
+    store: &'a Store,
     tending: &'a Tending,
     publisher: Publisher,
     replaced: Replaced,
     inputs: Vec<Input>,
     kept: Vec<FileRecord>,
+    /// Paths of the files that are replaced.
+    old: Vec<String>,
     before: (u64, u64, u64),
 }
 
@@ -98,12 +101,16 @@ impl<'a> Compactor<'a> {
                     heap.entries.iter().flat_map(|entry| &entry.files).collect();
                 let sum = |part: fn(&FileRecord) -> u64| files.iter().map(|file| part(file)).sum();
                 let before = (files.len() as u64, sum(|file| file.bytes), sum(|file| file.rows));
+                let is_old = |file: &&&FileRecord| !kept.contains(**file);
+                let old = files.iter().filter(is_old).map(|file| file.path.clone()).collect();
                 Ok(Staged {
+                    store: self.store,
                     tending: self.tending,
                     publisher,
                     replaced: replaced(heap.hour, &heap.entries),
                     inputs: inputs(&heap.entries),
                     kept,
+                    old,
                     before,
                 })
             }
@@ -151,6 +158,7 @@ impl Staged<'_> {
         let (files_before, bytes_before, rows) = self.before;
         let others = (self.inputs, self.kept);
         let entry = self.publisher.replace(self.tending, self.replaced, others)?;
+        self.store.retire(self.tending, self.old.iter().map(String::as_str))?;
         Ok(Compacted {
             files_before,
             files_after: entry.files.len() as u64,

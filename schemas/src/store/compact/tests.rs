@@ -213,7 +213,11 @@ fn a_kill_at_any_step_leaves_the_same_rows() {
     // Half swept: some files gone, then an entry too.
     let to = kill("one replaced file removed");
     let first = Entry::read(&store.entry_of("b1", 1).unwrap().unwrap()).unwrap();
-    fs::remove_file(to.join(&first.files[0].path)).unwrap();
+    let flat = staged_name(&first.files[0].path);
+    fs::remove_file(to.join("_replaced").join(&flat)).unwrap();
+    // Killed before they were put aside.
+    let to = kill("committed, the old ones still where readers of folders look");
+    fs::rename(to.join("_replaced").join(flat), to.join(&first.files[0].path)).unwrap();
     sweep(&store);
     kill("swept");
     for (what, at) in kills {
@@ -229,8 +233,19 @@ fn a_kill_at_any_step_leaves_the_same_rows() {
         assert_eq!(verify(&store).unwrap().findings, [], "{what}, swept");
         assert_eq!(sweep(&store), crate::store::Swept::default(), "{what}, nothing is left");
         remembers(&store, &what);
+        assert_eq!(seen_by_walking(&at.join("dns")), verify(&store).unwrap().files, "{what}");
         assert_eq!(fs::read_dir(at.join("_tmp")).unwrap().count(), 0, "{what}");
     }
+}
+
+/// Files that readers find who know no manifest.
+fn seen_by_walking(folder: &Path) -> u64 {
+    let found = fs::read_dir(folder).unwrap().map(|found| found.unwrap().path());
+    let count = |path: PathBuf| match path.is_dir() {
+        true => seen_by_walking(&path),
+        false => u64::from(path.extension().is_some_and(|kind| kind == "parquet")),
+    };
+    found.map(count).sum()
 }
 
 /// What the replaced entries guarded is guarded still.
@@ -299,6 +314,9 @@ fn readers_have_time_and_full_files_stay() {
     let expected = rows(&store);
     compact_all(&store, "c1");
     assert_eq!(rows(&store), expected);
+    assert_eq!(seen_by_walking(&store.root().join("dns")), 2, "at once");
+    let small = store.listed().unwrap()[1].1.as_ref().unwrap().files[0].path.clone();
+    assert!(!store.root().join(&small).exists() && store.locate(&small).unwrap().is_file());
     let swept = store.sweep(&store.tend().unwrap(), SystemTime::now() - Duration::from_mins(1));
     assert_eq!(swept.unwrap(), crate::store::Swept::default(), "too young");
     let swept = sweep(&store);
