@@ -181,7 +181,9 @@ impl Session {
         for function in udf::over(&catalog, &sightings) {
             context.register_udf(function);
         }
-        udf::aggregates().into_iter().for_each(|function| context.register_udaf(function));
+        for function in udf::aggregates() {
+            context.register_udaf(function);
+        }
         for view in VIEWS {
             context.sql(view.sql).await?;
         }

@@ -48,10 +48,14 @@ impl Sketch {
     pub fn merge(&mut self, other: &Self) {
         match &other.0 {
             Ranks::Listed(listed) => {
-                listed.iter().for_each(|number| self.raise(number >> SHIFT, rank_of(*number)));
+                for number in listed {
+                    self.raise(number >> SHIFT, rank_of(*number));
+                }
             }
             Ranks::Whole(ranks) => {
-                (0..).zip(ranks).for_each(|(register, rank)| self.raise(register, *rank));
+                for (register, rank) in (0..).zip(ranks) {
+                    self.raise(register, *rank);
+                }
             }
         }
     }
@@ -221,7 +225,7 @@ mod tests {
 
     #[test]
     fn counts_are_right_within_five_percent_from_few_to_many() {
-        assert_eq!(Sketch::default().count(), 0.0);
+        assert!(Sketch::default().count().abs() < f64::EPSILON);
         for count in [1, 2, 10, 100, 1_000, 1_025, 3_000, 10_000, 20_000, 100_000, 1_000_000] {
             let found = of(0..count).count();
             let off = (found / f64::from(count) - 1.0).abs();

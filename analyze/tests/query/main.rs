@@ -8,6 +8,7 @@ mod attributed;
 mod capture;
 #[cfg(test)]
 mod compacted;
+#[cfg(test)]
 mod compared;
 #[cfg(test)]
 mod completeness;

@@ -10,6 +10,7 @@ use analyze::sketch::Sketch;
 use schemas::flow::{self, FlowBatch};
 use schemas::rollup::daily::{RollupBatch, RollupRow, TABLE};
 use schemas::store::compact::{Bounds, Compactor};
+use schemas::store::manifest::hex;
 use schemas::store::{Bucket, Entry, Hour, Publisher, Rolled, Store};
 use schemas::{Micros, rollup};
 use sha2::{Digest as _, Sha256};
@@ -21,13 +22,11 @@ const DAY: i64 = 24 * HOUR;
 const JULY: i64 = 1_404_172_800_000_000;
 
 fn place(name: &str) -> (PathBuf, Option<tempfile::TempDir>) {
-    match std::env::var_os("OUTFLOW_OUT") {
-        Some(folder) => (PathBuf::from(folder).join(name), None),
-        None => {
-            let folder = tempfile::tempdir().unwrap();
-            (folder.path().join(name), Some(folder))
-        }
+    if let Some(folder) = std::env::var_os("OUTFLOW_OUT") {
+        return (PathBuf::from(folder).join(name), None);
     }
+    let folder = tempfile::tempdir().unwrap();
+    (folder.path().join(name), Some(folder))
 }
 
 fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
@@ -53,8 +52,8 @@ async fn asked(store: &Store, (what, sql): (&str, &str)) -> Vec<String> {
 /// A number below `below`, small ones far more often.
 fn skewed(seed: &mut u64, below: u64) -> u64 {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    let unit = (*seed >> 33) as f64 / f64::from(1_u32 << 31);
-    (unit * unit * unit * below as f64) as u64
+    let drawn = u128::from(*seed >> 44);
+    u64::try_from((drawn * drawn * drawn * u128::from(below)) >> 60).unwrap()
 }
 
 /// The cells of a day, drawn and each once: 60 vendors, 60 countries, 12 operators, makers and rungs.
@@ -75,7 +74,8 @@ fn cells(day: i64, seed: &mut u64) -> Vec<RollupRow> {
             bucket_start: Micros(JULY + day * DAY),
             sensor_id: "tap".into(),
             site: None,
-            direction: ["outbound", "inbound", "transit"][direction as usize].into(),
+            direction: ["outbound", "inbound", "transit"][usize::try_from(direction).unwrap()]
+                .into(),
             service_vendor: text("vendor", vendor),
             operator: text("operator", operator),
             server_country: text("C", country),
@@ -162,8 +162,8 @@ fn claim(root: &Path, mut entry: Entry, (seq, back_us): (u64, i64)) {
     entry.seq = seq;
     let mut content = serde_json::to_vec_pretty(&entry).unwrap();
     content.push(b'\n');
-    let digest: String =
-        Sha256::digest(&content).iter().take(8).map(|b| format!("{b:02x}")).collect();
+    let mut digest = hex(&Sha256::digest(&content));
+    digest.truncate(16);
     fs::write(root.join(format!("_manifest/b1-{seq:06}-{digest}.json")), content).unwrap();
 }
 

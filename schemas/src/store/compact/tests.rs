@@ -241,9 +241,11 @@ fn a_kill_at_any_step_leaves_the_same_rows() {
 /// Files that readers find who know no manifest.
 fn seen_by_walking(folder: &Path) -> u64 {
     let found = fs::read_dir(folder).unwrap().map(|found| found.unwrap().path());
-    let count = |path: PathBuf| match path.is_dir() {
-        true => seen_by_walking(&path),
-        false => u64::from(path.extension().is_some_and(|kind| kind == "parquet")),
+    let count = |path: PathBuf| {
+        if path.is_dir() {
+            return seen_by_walking(&path);
+        }
+        u64::from(path.extension().is_some_and(|kind| kind == "parquet"))
     };
     found.map(count).sum()
 }
