@@ -12,7 +12,8 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PrunableStatistics;
 use datafusion::common::stats::Precision;
 use datafusion::common::{
-    ColumnStatistics, DFSchema, Result, ScalarValue, Statistics, exec_err, project_schema,
+    ColumnStatistics, DFSchema, Result, ScalarValue, Statistics, exec_datafusion_err, exec_err,
+    project_schema,
 };
 use datafusion::datasource::TableType;
 use datafusion::datasource::file_format::FileFormat;
@@ -27,10 +28,13 @@ use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use schemas::store::{FileRecord, Store, StoreError, fingerprint};
-use schemas::{Layout, TABLES, Table};
+use schemas::{Layout, Table, tables};
 
 /// The store as the engine addresses it; nothing outside its folder can be named.
 pub const STORE_URL: &str = "outflow://store";
+
+/// The remedy where files were replaced while they were asked.
+pub const ASK_AGAIN: &str = "ask again in a new session, which sees the store as it is now";
 
 /// One table of a store, as of the moment it was opened.
 #[derive(Debug)]
@@ -59,7 +63,7 @@ impl Dataset {
                 by_table.entry(file.table.clone()).or_default().push(file);
             }
         }
-        let dataset = |table: &&'static Table| {
+        let dataset = |table: &'static Table| {
             let mut records = by_table.remove(table.name).unwrap_or_default();
             records.sort_by(|a, b| (a.ts_min, &a.path).cmp(&(b.ts_min, &b.path)));
             let schema = view_schema(table);
@@ -71,7 +75,7 @@ impl Dataset {
             let files = records.into_iter().map(described).collect();
             Self { store: store.clone(), table, schema, files }
         };
-        Ok(TABLES.iter().map(dataset).collect())
+        Ok(tables().map(dataset).collect())
     }
 
     /// Name of the table.
@@ -121,6 +125,9 @@ impl Dataset {
         let remedy = "run `outflow store verify` to see all that is wrong with the store";
         let path = &record.path;
         let Some(place) = self.store.locate(path) else {
+            if !self.store.holds(path).map_err(|error| exec_datafusion_err!("{error}"))? {
+                return exec_err!("{path} was replaced since this session began; {ASK_AGAIN}");
+            }
             return exec_err!("{path} is in the manifest but not in the store; {remedy}");
         };
         let bytes = fs::metadata(&place)?.len();

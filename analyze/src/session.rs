@@ -3,7 +3,6 @@
 //! Read-only: nothing a query says can change the store, the session, or any other file.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,6 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::expr_rewriter::unnormalize_cols;
 use datafusion::logical_expr::{Expr, LogicalPlan};
-use datafusion::object_store::local::LocalFileSystem;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
@@ -30,9 +28,10 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use crate::catalog::Catalog;
-use crate::dataset::{Dataset, STORE_URL};
+use crate::dataset::{ASK_AGAIN, Dataset, STORE_URL};
 use crate::grouping::GroupByWords;
 use crate::period;
+use crate::shelf::Shelf;
 use crate::sightings::{ADDRESSES_MAX, Sightings};
 use crate::udf;
 use crate::views::VIEWS;
@@ -123,6 +122,9 @@ fn with_remedy(line: String) -> String {
     if let Some((head, _)) = line.split_once(" Valid fields are ") {
         return format!("{head} DESCRIBE and a table's name lists its columns");
     }
+    if line.contains(".parquet") && line.contains("No such file") {
+        return format!("{line}; if its hour was merged meanwhile, {ASK_AGAIN}");
+    }
     if line.starts_with("table '") && line.ends_with("' not found") {
         return format!("{line}; SHOW TABLES lists what there is");
     }
@@ -165,7 +167,7 @@ impl Session {
         limits: &Limits,
     ) -> Result<Self, SessionError> {
         let datasets = Dataset::open_all(store)?;
-        let runtime = runtime(store.root(), limits)?;
+        let runtime = runtime(store, limits)?;
         let state = SessionStateBuilder::new()
             .with_config(config(limits))
             .with_runtime_env(Arc::new(runtime))
@@ -179,6 +181,9 @@ impl Session {
         let sightings = Arc::new(Sightings::new(limits.addresses_max));
         for function in udf::over(&catalog, &sightings).into_iter().chain(udf::sooner()) {
             context.register_udf(function);
+        }
+        for function in udf::aggregates() {
+            context.register_udaf(function);
         }
         for view in VIEWS {
             context.sql(view.sql).await?;
@@ -335,7 +340,7 @@ fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
 }
 
 /// Memory and spill bounds, and an object store that reaches the store's folder and nothing else.
-fn runtime(root: &Path, limits: &Limits) -> Result<RuntimeEnv, SessionError> {
+fn runtime(store: &Store, limits: &Limits) -> Result<RuntimeEnv, SessionError> {
     let pool = TrackConsumersPool::new(FairSpillPool::new(limits.memory_bytes), CONSUMERS_NAMED);
     let registry = Arc::new(DefaultObjectStoreRegistry::new());
     let runtime = RuntimeEnvBuilder::new()
@@ -344,7 +349,7 @@ fn runtime(root: &Path, limits: &Limits) -> Result<RuntimeEnv, SessionError> {
         .with_object_store_registry(registry)
         .build()?;
     runtime.deregister_object_store(ObjectStoreUrl::local_filesystem().as_ref())?;
-    let folder = LocalFileSystem::new_with_prefix(root).map_err(DataFusionError::from)?;
-    runtime.register_object_store(ObjectStoreUrl::parse(STORE_URL)?.as_ref(), Arc::new(folder));
+    let shelf = Shelf::of(store).map_err(DataFusionError::from)?;
+    runtime.register_object_store(ObjectStoreUrl::parse(STORE_URL)?.as_ref(), Arc::new(shelf));
     Ok(runtime)
 }

@@ -46,6 +46,7 @@ fn a_national_day_from_packets_to_a_report() {
     another_catalog_moves_what_it_says_otherwise(dir.path(), store);
     few_clients_are_merged(dir.path(), store);
     names_by_dns_are_right(store);
+    it_is_kept_in_order(store);
 
     fails(
         &["report", "--store", store, "--date", "2015-01-01", "--out", path(&demo.join("r"))],
@@ -111,6 +112,25 @@ fn few_clients_are_merged(dir: &Path, store: &str) {
     assert!(vendors.contains("Other,other,"), "{vendors}");
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     assert!(page.contains("fewer than 3 clients"), "the page must say that rows are merged");
+}
+
+fn it_is_kept_in_order(store: &str) {
+    let asked =
+        |sql: &str| text(&outflow(&["sql", "--store", store, "--format", "csv", "-c", sql]).stdout);
+    let sums =
+        "SELECT service_vendor, server_country, sum(bytes_up) AS up, sum(bytes_down) AS down FROM ";
+    let judged = asked(&format!("{sums} attributed GROUP BY 1, 2 ORDER BY 1, 2"));
+    assert!(judged.lines().count() > 20, "{judged}");
+    for command in ["compact", "rollup"] {
+        let kept = outflow(&["store", command, "--store", store]);
+        assert_eq!(kept.status.code(), Some(0), "{}", text_of(&kept));
+        for table in ["attributed", "rollup_hourly", "rollup_daily"] {
+            let sql = format!("{sums} {table} GROUP BY 1, 2 ORDER BY 1, 2");
+            if command == "rollup" || table == "attributed" {
+                assert_eq!(asked(&sql), judged, "{table}");
+            }
+        }
+    }
 }
 
 fn names_by_dns_are_right(store: &str) {

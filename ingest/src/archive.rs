@@ -10,9 +10,8 @@ use schemas::devices::{DeviceBatch, DeviceRow};
 use schemas::dns::{DnsBatch, DnsRow};
 use schemas::flow::{FlowBatch, FlowRow};
 use schemas::ledger::{LedgerBatch, LedgerRow};
-use schemas::store::publish::StagedFile;
 use schemas::store::spool::Sums;
-use schemas::store::{Hour, Publisher, StoreError};
+use schemas::store::{Hour, Publisher, StagedFile, StoreError};
 
 use crate::privacy::Released;
 use crate::rows::Rows;

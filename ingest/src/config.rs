@@ -134,8 +134,8 @@ pub struct LiveArgs {
     /// Open an interface with `AF_XDP` even if it carries this host's own traffic
     #[arg(long)]
     pub force: bool,
-    /// Publish what is finished this often
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration_ns)]
+    /// Publish what is finished this often: a finished flow is in answers some seconds later at the latest
+    #[arg(long, value_name = "TIME", default_value = "50s", value_parser = duration_ns)]
     pub rotate: i64,
     /// Disk that unpublished rows may take, MiB; beyond it the oldest are dropped and counted
     #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(16..))]
@@ -167,7 +167,7 @@ impl Default for LiveArgs {
             no_promiscuous: false,
             kernel_filter: false,
             force: false,
-            rotate: 300_000_000_000,
+            rotate: 50_000_000_000,
             spool_mb: 1024,
             metrics: None,
             stats: false,

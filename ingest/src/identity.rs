@@ -2,6 +2,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use schemas::store::manifest::run_name;
+
 use crate::now;
 
 /// A seed that nobody outside can know.
@@ -11,5 +13,5 @@ pub(crate) fn table_seed() -> u64 {
 
 /// Unique name of a run, which sorts by time.
 pub(crate) fn boot_id() -> String {
-    format!("{:014x}{:06x}", now::wall_ns() / 1_000, std::process::id() & 0x00ff_ffff)
+    run_name(now::wall_ns() / 1_000, std::process::id())
 }

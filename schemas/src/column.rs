@@ -42,8 +42,21 @@ pub struct Table {
     pub doc: &'static str,
     /// The columns, in file order.
     pub columns: &'static [Column],
-    /// The column whose value, rounded down to the hour, names the partition.
+    /// The column whose value, rounded down, names the partition.
     pub partition_by: &'static str,
+    /// To what it is rounded down.
+    pub partition: Partition,
+}
+
+/// How much time the files of a folder span, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Partition {
+    /// An hour.
+    Hour,
+    /// A day.
+    Day,
+    /// A month.
+    Month,
 }
 
 impl Table {
@@ -227,10 +240,11 @@ fn item<T: Cell>() -> FieldRef {
 }
 
 /// Declares a table: `name: Row, Batch, partition column, "doc" { column: Type, "unit", "same as", "doc"; … }`.
+/// The partition is an hour, unless `by Day` or `by Month` stands behind its column.
 ///
 /// Makes the row struct, the batch builder (`append`, `extend`, `len`, `finish`) and `TABLE`.
 macro_rules! table {
-    ($table:literal: $row:ident, $batch:ident, $partition:literal, $doc:literal {
+    ($table:literal: $row:ident, $batch:ident, $partition:literal $(by $span:ident)?, $doc:literal {
         $($name:ident: $ty:ty, $unit:literal, $same:literal, $text:literal;)*
     }) => {
         #[doc = $doc]
@@ -287,6 +301,7 @@ macro_rules! table {
             name: $table,
             doc: $doc,
             partition_by: $partition,
+            partition: $crate::column::partition!($($span)?),
             columns: &[$($crate::column::Column {
                 name: stringify!($name),
                 unit: $unit,
@@ -300,3 +315,14 @@ macro_rules! table {
     };
 }
 pub(crate) use table;
+
+/// What a table is parted by; an hour where nothing is said.
+macro_rules! partition {
+    () => {
+        $crate::column::Partition::Hour
+    };
+    ($span:ident) => {
+        $crate::column::Partition::$span
+    };
+}
+pub(crate) use partition;

@@ -1,7 +1,7 @@
 //! The contract between the probe, the analyst and everybody else's tools: columns with units, the dataset's layout, and the protocol by which a file
 //! becomes visible and stays verifiable.
 //!
-//! Each column is declared once, in [`flow`], [`dns`], [`devices`] or [`ledger`]; schema, row type, batch builder and reference are made from that declaration.
+//! Each column is declared once, in [`flow`], [`dns`], [`devices`], [`ledger`] or [`rollup`]; schema, row type, batch builder and reference are made from that declaration.
 
 mod build;
 pub mod column;
@@ -10,12 +10,21 @@ pub mod dns;
 pub mod flow;
 pub mod ledger;
 pub mod reject;
+pub mod rollup;
 pub mod store;
 
-pub use column::{Column, Layout, Mac, Micros, Table};
+pub use column::{Column, Layout, Mac, Micros, Partition, Table};
 
-/// Every table of the dataset, in the order of the reference.
+/// Every table of observations, in the order of the reference.
 pub const TABLES: [&Table; 4] = [&flow::TABLE, &dns::TABLE, &devices::TABLE, &ledger::TABLE];
 
-/// Version of the columns; written into every file and manifest entry. It rises when a column is added; columns are never renamed or retyped.
+/// The tables that are summed up from them.
+pub const ROLLUPS: [&Table; 2] = [&rollup::hourly::TABLE, &rollup::daily::TABLE];
+
+/// Every table of the dataset.
+pub fn tables() -> impl Iterator<Item = &'static Table> {
+    TABLES.into_iter().chain(ROLLUPS)
+}
+
+/// Version of the columns; written into every file and manifest entry. It rises when a column is added to a table; columns are never renamed or retyped.
 pub const SCHEMA_VERSION: u32 = 4;

@@ -15,7 +15,7 @@ use crate::views::VIEWS;
 /// Tables and views, with what a row of each is.
 pub(crate) fn tables() -> Result<SendableRecordBatchStream, ArrowError> {
     let mut rows: Vec<[&str; 3]> =
-        schemas::TABLES.iter().map(|table| [table.name, "table", table.doc]).collect();
+        schemas::tables().map(|table| [table.name, "table", table.doc]).collect();
     rows.extend(VIEWS.iter().map(|view| [view.name, "view", view.doc]));
     text_table(["name", "kind", "a row is"], &rows)
 }
@@ -23,7 +23,7 @@ pub(crate) fn tables() -> Result<SendableRecordBatchStream, ArrowError> {
 /// The columns of a table or view; none if there is none of that name.
 pub(crate) fn columns(name: &str) -> Option<Result<SendableRecordBatchStream, ArrowError>> {
     let name = name.trim_matches('"').to_lowercase();
-    let table = schemas::TABLES.iter().find(|table| table.name == name);
+    let table = schemas::tables().find(|table| table.name == name);
     let view = VIEWS.iter().find(|view| view.name == name);
     let columns: Vec<&Column> = match (table, view) {
         (Some(table), _) => table.columns.iter().collect(),

@@ -40,9 +40,12 @@ impl LimitArgs {
         store: &Store,
         catalog: Arc<Catalog>,
     ) -> anyhow::Result<Session> {
-        let limits =
-            Limits { memory_bytes: self.memory, timeout: self.timeout, ..Limits::default() };
-        Ok(Session::open(store, catalog, &limits).await?)
+        Ok(Session::open(store, catalog, &self.limits()).await?)
+    }
+
+    /// The same as the engine takes it.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { memory_bytes: self.memory, timeout: self.timeout, ..Limits::default() }
     }
 }
 

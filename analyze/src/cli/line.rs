@@ -57,7 +57,7 @@ impl LineHelper {
     /// Knows keywords, tables, columns and the given functions.
     pub(crate) fn new(functions: impl Iterator<Item = String>) -> Self {
         let mut words: Vec<String> = KEYWORDS.iter().map(|word| (*word).to_owned()).collect();
-        for table in schemas::TABLES {
+        for table in schemas::tables() {
             words.push(table.name.to_owned());
             words.extend(table.columns.iter().map(|column| column.name.to_owned()));
         }

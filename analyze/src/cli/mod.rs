@@ -4,6 +4,7 @@
 
 mod catalog;
 mod catalog_diff;
+mod compact;
 mod demo;
 mod describe;
 mod doctor;
@@ -15,10 +16,12 @@ mod meta;
 mod quantity;
 mod reference;
 mod report;
+mod rollup;
 mod shell;
 mod sql;
 mod statement;
 mod store;
+mod tending;
 
 use std::process::ExitCode;
 
@@ -48,7 +51,7 @@ enum Command {
     Sql(sql::Args),
     /// Write the report of a day: a page, JSON and CSV
     Report(report::Args),
-    /// Look into a store, or verify it
+    /// Look into a store, verify it, or keep it in order
     #[command(subcommand)]
     Store(store::Command),
     /// Look into the catalog of countries, networks and vendors, or build one

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use datafusion::logical_expr::{Documentation, ScalarUDF};
-use schemas::Column;
+use schemas::{Column, Partition};
 
 use crate::cli::engine;
 use crate::cli::exit::Done;
@@ -32,12 +32,19 @@ fn columns() -> String {
         "# Columns\n\n\
          Printed by `outflow columns`. Null means not observed, never 0. `src` is the initiator of a flow, `dst` the responder.\n",
     );
-    for table in schemas::TABLES {
+    for table in schemas::tables() {
         // Writing into a String cannot fail.
         let _ = write!(
             text,
-            "\n## Table `{}`\n\n{} Partitioned by the hour of `{}`.\n\n",
-            table.name, table.doc, table.partition_by
+            "\n## Table `{}`\n\n{} Partitioned by the {} of `{}`.\n\n",
+            table.name,
+            table.doc,
+            match table.partition {
+                Partition::Hour => "hour",
+                Partition::Day => "day",
+                Partition::Month => "month",
+            },
+            table.partition_by
         );
         push_columns(&mut text, table.columns);
     }
@@ -74,6 +81,7 @@ pub(crate) fn type_name(column: &Column) -> String {
     use datafusion::arrow::datatypes::DataType;
     match (column.data_type)() {
         DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => "text".to_owned(),
+        DataType::Binary => "binary".to_owned(),
         DataType::Int64 => "bigint".to_owned(),
         DataType::Int32 => "int".to_owned(),
         DataType::Boolean => "boolean".to_owned(),
@@ -100,6 +108,12 @@ fn functions(all: &[ScalarUDF]) -> String {
     for table in period::ALL {
         let _ = write!(text, "\n## `{}`\n", table.name);
         push_function(&mut text, &table.documentation());
+    }
+    for function in udf::aggregates() {
+        let _ = write!(text, "\n## `{}`\n", function.name());
+        if let Some(documentation) = function.documentation() {
+            push_function(&mut text, documentation);
+        }
     }
     for function in all {
         let _ = write!(text, "\n## `{}`\n", function.name());

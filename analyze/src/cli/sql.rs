@@ -28,7 +28,8 @@ Examples:
   outflow sql -r capture.pcap -c 'SELECT server_name, bytes FROM flows ORDER BY bytes DESC LIMIT 10'
   echo 'SHOW FUNCTIONS' | outflow sql --store store
 
-Tables are flows, dns, devices and ledger; the view attributed judges each flow. `outflow columns` explains every column.")]
+Tables are flows, dns, devices and ledger; the view attributed judges each flow; rollup_hourly and
+rollup_daily are made by `outflow store rollup`. `outflow columns` explains every column.")]
 pub(crate) struct Args {
     /// Store to ask
     #[arg(long, value_name = "DIR", required_unless_present = "read")]

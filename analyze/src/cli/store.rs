@@ -1,11 +1,13 @@
-//! `outflow store`: what a store holds, and whether it still holds it.
+//! `outflow store`: what a store holds, whether it still holds it, and keeping it in order.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 
 use schemas::store::{Entry, FileRecord, Store, verify};
 
+use crate::cli::compact;
 use crate::cli::exit::{Done, note};
+use crate::cli::rollup;
 use crate::output::printable::printable;
 use crate::report::{Day, grouped, octets};
 
@@ -19,6 +21,16 @@ pub(crate) enum Command {
         after_help = "Exit 3: something is wrong; the findings are listed, each with its remedy."
     )]
     Verify(Args),
+    /// Merge the small files of each hour that has ended into few large ones, and remove what was merged before
+    #[command(
+        after_help = "Questions see the old files or the new ones, never both; it may be killed at any time and run again, also while a probe writes.\nExit 3: an hour could not be merged and is as it was; the line says why."
+    )]
+    Compact(compact::Args),
+    /// Sum up the flows of hours and days that have ended, as judged, into the tables `rollup_hourly` and `rollup_daily`
+    #[command(
+        after_help = "An hour is summed up again when more of its flows came, when the catalog is another, and once more when the day after it is over, of which names are witnesses. It may be killed at any time and run again."
+    )]
+    Rollup(rollup::Args),
 }
 
 /// Which store.
@@ -34,6 +46,8 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<Done> {
     match command {
         Command::Info(args) => info(&Store::open(&args.store)?, &mut out),
         Command::Verify(args) => check(&Store::open(&args.store)?, &mut out),
+        Command::Compact(args) => compact::run(args, &mut out),
+        Command::Rollup(args) => rollup::run(args, &mut out),
     }
 }
 
@@ -44,8 +58,9 @@ fn files_of<'a>(entries: &'a [Entry], table: &str) -> Vec<&'a FileRecord> {
 fn info(store: &Store, out: &mut dyn Write) -> anyhow::Result<Done> {
     let entries = store.entries()?;
     writeln!(out, "store     {}", store.root().display())?;
-    writeln!(out, "runs      {}", entries.len())?;
-    let mut sensors: Vec<&str> = entries.iter().map(|entry| entry.sensor.as_str()).collect();
+    let observed = || entries.iter().filter(|entry| entry.rolled.is_none());
+    writeln!(out, "runs      {}", observed().count())?;
+    let mut sensors: Vec<&str> = observed().map(|entry| entry.sensor.as_str()).collect();
     sensors.sort_unstable();
     sensors.dedup();
     writeln!(
@@ -61,18 +76,23 @@ fn info(store: &Store, out: &mut dyn Write) -> anyhow::Result<Done> {
         [only] => writeln!(out, "days      {only} (UTC)")?,
         [first, .., last] => writeln!(out, "days      {first} to {last} (UTC)")?,
     }
-    writeln!(out, "\n{:<8} {:>8} {:>14} {:>10}", "table", "files", "rows", "size")?;
-    for table in schemas::TABLES {
+    writeln!(out, "\n{:<13} {:>8} {:>14} {:>10}", "table", "files", "rows", "size")?;
+    for table in schemas::tables() {
         let files = files_of(&entries, table.name);
         let sum = |part: fn(&FileRecord) -> u64| -> i64 {
             let sum: u64 = files.iter().map(|file| part(file)).sum();
             i64::try_from(sum).unwrap_or(i64::MAX)
         };
         let (rows, bytes) = (grouped(sum(|file| file.rows)), octets(sum(|file| file.bytes)));
-        writeln!(out, "{:<8} {:>8} {rows:>14} {bytes:>10}", table.name, files.len())?;
+        writeln!(out, "{:<13} {:>8} {rows:>14} {bytes:>10}", table.name, files.len())?;
     }
-    let inputs: Vec<_> =
-        entries.iter().flat_map(|e| e.inputs.iter().map(move |i| (&e.sensor, i))).collect();
+    let mut inputs: Vec<_> = Vec::new();
+    for known in entries.iter().flat_map(|e| e.inputs.iter().map(move |i| (&e.sensor, i))) {
+        // One that spans hours is named by each of them once they are merged.
+        if !inputs.contains(&known) {
+            inputs.push(known);
+        }
+    }
     if !inputs.is_empty() {
         writeln!(out, "\ncaptures")?;
         for (sensor, input) in inputs {

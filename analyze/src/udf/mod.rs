@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 use crate::catalog::Catalog;
 use crate::sightings::Sightings;
@@ -25,6 +25,7 @@ mod moment;
 mod oui_maker;
 mod registered_domain;
 mod remembered_percent;
+mod sketch;
 mod vendor_of;
 
 pub(crate) use function::TRAFFIC;
@@ -69,6 +70,12 @@ pub fn over(catalog: &Arc<Catalog>, sightings: &Arc<Sightings>) -> Vec<ScalarUDF
         oui_maker::function(catalog),
         registered_domain::function(),
         remembered_percent::function(sightings),
+        sketch::count(),
         vendor_of::function(catalog),
     ]
+}
+
+/// The aggregates among them, by name.
+pub fn aggregates() -> [AggregateUDF; 2] {
+    sketch::aggregates()
 }

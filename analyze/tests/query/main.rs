@@ -7,6 +7,8 @@ mod attributed;
 #[cfg(test)]
 mod capture;
 #[cfg(test)]
+mod compacted;
+#[cfg(test)]
 mod compared;
 #[cfg(test)]
 mod completeness;
@@ -17,7 +19,11 @@ mod few;
 mod fixture;
 mod functions;
 mod grouping;
+#[cfg(test)]
+mod measure;
 mod refused;
+#[cfg(test)]
+mod rollup;
 mod script;
 #[cfg(test)]
 mod sightings;

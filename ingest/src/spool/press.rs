@@ -12,8 +12,8 @@ use arrow::compute::{SortOptions, sort_to_indices, take_record_batch};
 use arrow::datatypes::TimestampMicrosecondType;
 use schemas::TABLES;
 use schemas::column::Table;
-use schemas::store::publish::{StagedFile, sync_folder};
-use schemas::store::{Hour, Publisher, Store, StoreError};
+use schemas::store::publish::sync_folder;
+use schemas::store::{Hour, Publisher, StagedFile, Store, StoreError};
 
 use crate::spool::contents::Contents;
 use crate::spool::lock::BootLock;

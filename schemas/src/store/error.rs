@@ -71,6 +71,32 @@ pub enum StoreError {
         /// Its number.
         seq: u64,
     },
+    /// Another program replaces files of this store.
+    #[error("another program compacts {0:?} or rolls it up; let it finish, then run this again")]
+    Tended(PathBuf),
+    /// A file stands in the way of merging its hour.
+    #[error(
+        "{path} cannot be merged: {why}; its hour is as it was; restore the file from a copy, and see with `outflow store verify` what else is wrong"
+    )]
+    Unmergeable {
+        /// The file, below the store.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// Merged rows are not the ones that were to be merged: a fault of the program.
+    #[error(
+        "{table} of {hour} was not merged, for the books do not close (rows published {}, read {}, written {}); it is as it was; please report it",
+        counts.0, counts.1, counts.2
+    )]
+    Books {
+        /// The table.
+        table: &'static str,
+        /// The hour.
+        hour: String,
+        /// Rows published, read and written.
+        counts: (u64, u64, u64),
+    },
     /// A spool file cannot be read.
     #[error("spool file {path:?} cannot be read: {why}")]
     Spool {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::column::Partition;
 use crate::store::StoreError;
 
 /// Folder of the manifest; its presence marks a store.
@@ -11,6 +12,9 @@ pub const MANIFEST: &str = "_manifest";
 pub const TMP: &str = "_tmp";
 /// Folder of finished rows on their way into files; readers never look here.
 pub const SPOOL: &str = "_spool";
+
+/// Folder of files that others stand instead of, until questions that were asked before have had their time; readers that walk folders never look here.
+pub const REPLACED: &str = "_replaced";
 
 const US_PER_HOUR: i64 = 3_600_000_000;
 
@@ -24,10 +28,31 @@ impl Hour {
         Self(micros.div_euclid(US_PER_HOUR))
     }
 
+    /// Its first µs since 1970 UTC.
+    pub const fn begin(self) -> i64 {
+        self.0 * US_PER_HOUR
+    }
+
+    /// The first µs after it.
+    pub const fn end(self) -> i64 {
+        self.begin() + US_PER_HOUR
+    }
+
     /// The folder of this hour below its table: `date=2014-09-23/hour=14`.
     pub fn folder(self) -> String {
+        self.folder_by(Partition::Hour)
+    }
+
+    /// The folder that holds this hour below a table that is parted so: `date=2014-09-23`, `month=2014-09`.
+    pub fn folder_by(self, partition: Partition) -> String {
         let (year, month, day) = civil_from_days(self.0.div_euclid(24));
-        format!("date={year:04}-{month:02}-{day:02}/hour={:02}", self.0.rem_euclid(24))
+        match partition {
+            Partition::Hour => {
+                format!("date={year:04}-{month:02}-{day:02}/hour={:02}", self.0.rem_euclid(24))
+            }
+            Partition::Day => format!("date={year:04}-{month:02}-{day:02}"),
+            Partition::Month => format!("month={year:04}-{month:02}"),
+        }
     }
 }
 
@@ -98,16 +123,23 @@ impl Store {
         self.root.join(SPOOL)
     }
 
-    /// Where a published file can be read: at its place, or, for the moment between the two steps of publication, still among the finished files of its run.
+    /// Where a file lies after another took its place.
+    pub(crate) fn replaced(&self, relative: &str) -> PathBuf {
+        self.root.join(REPLACED).join(staged_name(relative))
+    }
+
+    /// Where a published file can be read: at its place; for the moment between the two steps of publication, still among the finished files of its run; or,
+    /// for a while, among those that were replaced.
     pub fn locate(&self, relative: &str) -> Option<PathBuf> {
         let place = self.root.join(relative);
         if place.is_file() {
             return Some(place);
         }
         let staged = staged_name(relative);
-        let boots = fs::read_dir(self.root.join(TMP)).ok()?;
-        let found =
-            boots.flatten().map(|boot| boot.path().join(&staged)).find(|path| path.is_file());
+        let boots = fs::read_dir(self.root.join(TMP)).into_iter().flatten().flatten();
+        let mut others =
+            boots.map(|boot| boot.path().join(&staged)).chain([self.replaced(relative)]);
+        let found = others.find(|path| path.is_file());
         // It may have been moved to its place while we looked.
         found.or_else(|| place.is_file().then_some(place))
     }
@@ -116,6 +148,11 @@ impl Store {
 /// Name of a file while unfinished: never ends in `.parquet`, for readers that walk folders would take it for data.
 pub(crate) fn staged_name(relative: &str) -> String {
     format!("{}.part", relative.replace('/', "~"))
+}
+
+/// The path below the store of a file that lies under such a name for now.
+pub fn staged_path(name: &str) -> Option<String> {
+    name.strip_suffix(".part").map(|flat| flat.replace('~', "/"))
 }
 
 /// Checks that a sensor's name can stand in a file name.
@@ -141,7 +178,11 @@ mod tests {
             (4_102_444_799_999_999, "date=2099-12-31/hour=23"),
         ];
         for (micros, folder) in cases {
-            assert_eq!(Hour::of_micros(micros).folder(), folder);
+            let hour = Hour::of_micros(micros);
+            assert_eq!(hour.folder(), folder);
+            assert!(folder.starts_with(&hour.folder_by(Partition::Day)));
+            let month = hour.folder_by(Partition::Month).replace("month=", "date=");
+            assert!(folder.starts_with(&month) && month.len() == 12);
         }
     }
 

@@ -4,19 +4,18 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::column::Table;
 use crate::store::StoreError;
-use crate::store::layout::Store;
+use crate::store::replace::Replaced;
+use crate::store::rolled::Rolled;
 use crate::store::statement::Statement;
 
 const MIB: u64 = 1 << 20;
-/// Enough for days of one sensor, or hours of many.
-const ENTRIES_LOOKED_AT_MAX: usize = 4_096;
 /// Enough to tell the versions of a table apart.
 const FINGERPRINT_DIGITS: usize = 16;
 
@@ -41,6 +40,12 @@ pub struct Entry {
     /// What was done to the rows, in short; none where they are as observed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy: Option<Statement>,
+    /// What its files stand instead of; none where their rows are new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Replaced>,
+    /// What its rows were summed up from; none where they are observations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled: Option<Rolled>,
 }
 
 /// One published file.
@@ -133,17 +138,28 @@ pub fn fingerprint(table: &Table) -> String {
     digest
 }
 
+/// A name for a run that begins at a time (µs since 1970 UTC) as this process: unique, and sorted by time.
+pub fn run_name(micros: i64, process: u32) -> String {
+    format!("{micros:014x}{:06x}", process & 0x00ff_ffff)
+}
+
 /// Name of a publication: run and number.
 pub(crate) fn part_name(boot: &str, seq: u64) -> String {
     format!("{boot}-{seq:06}")
 }
 
 impl Entry {
-    /// Name of the entry's file: run, number, and the start of the content's SHA-256.
+    /// Name of the entry's file: run, number, the start of the content's SHA-256, and whose rows it took over.
     pub(crate) fn file_name(&self, content: &[u8]) -> String {
         let digest = hex(&Sha256::digest(content));
         let (start, _) = digest.split_at(16);
-        format!("{}-{start}.json", part_name(&self.boot, self.seq))
+        let guard = self.replaced.as_ref().map(Replaced::guard).unwrap_or_default();
+        format!("{}-{start}{guard}.json", part_name(&self.boot, self.seq))
+    }
+
+    /// Whether its rows were observed on an interface.
+    pub fn is_live(&self) -> bool {
+        self.rolled.is_none() && self.replaced.as_ref().map_or(self.seq > 0, Replaced::is_live)
     }
 
     pub(crate) fn to_json(&self) -> Vec<u8> {
@@ -169,71 +185,5 @@ impl Entry {
             )));
         }
         Ok(entry)
-    }
-}
-
-impl Store {
-    /// The files of all manifest entries, oldest publication first.
-    pub fn entry_paths(&self) -> Result<Vec<PathBuf>, StoreError> {
-        let folder = self.manifest();
-        let listing = fs::read_dir(&folder).map_err(StoreError::io("list", &folder))?;
-        let mut paths: Vec<PathBuf> = listing
-            .flatten()
-            .map(|found| found.path())
-            .filter(|path| path.extension().is_some_and(|e| e == "json"))
-            .collect();
-        paths.sort();
-        Ok(paths)
-    }
-
-    /// The manifest entry of a publication.
-    pub fn entry_of(&self, boot: &str, seq: u64) -> Result<Option<PathBuf>, StoreError> {
-        self.entry_beginning(&format!("{}-", part_name(boot, seq)))
-    }
-
-    /// The manifest entry whose name begins so.
-    pub(crate) fn entry_beginning(&self, start: &str) -> Result<Option<PathBuf>, StoreError> {
-        let folder = self.manifest();
-        let listing = fs::read_dir(&folder).map_err(StoreError::io("list", &folder))?;
-        let mut names = listing.flatten().map(|found| found.file_name());
-        let found = names.find(|name| {
-            let name = name.to_string_lossy();
-            name.starts_with(start) && name.ends_with(".json")
-        });
-        Ok(found.map(|name| folder.join(name)))
-    }
-
-    /// Until when the ledger of this sensor's runs on an interface reaches, µs since 1970 UTC; looks at the newest entries only.
-    pub fn watched_until(&self, sensor: &str) -> Result<Option<i64>, StoreError> {
-        let paths = self.entry_paths()?;
-        let newest = paths.iter().rev().take(ENTRIES_LOOKED_AT_MAX);
-        // A damaged entry is for `verify` to report.
-        let entries = newest.filter_map(|path| Entry::read(path).ok());
-        let mut live = entries.filter(|entry| entry.sensor == sensor && entry.seq > 0);
-        Ok(live.find_map(|entry| {
-            let ledger = entry.files.iter().filter(|file| file.table == crate::ledger::TABLE.name);
-            ledger.map(|file| file.ts_max).max()
-        }))
-    }
-
-    /// All manifest entries, oldest first; the first damaged one is an error.
-    pub fn entries(&self) -> Result<Vec<Entry>, StoreError> {
-        self.entry_paths()?.iter().map(|path| Entry::read(path)).collect()
-    }
-
-    /// Refuses a capture of which this sensor's rows are in the store already.
-    pub fn refuse_known(&self, sensor: &str, inputs: &[Input]) -> Result<(), StoreError> {
-        for entry in self.entries()?.iter().filter(|entry| entry.sensor == sensor) {
-            for earlier in &entry.inputs {
-                if let Some(now) = inputs.iter().find(|now| now.is_same_capture(earlier)) {
-                    return Err(StoreError::AlreadyIngested {
-                        name: now.name.clone(),
-                        earlier: earlier.name.clone(),
-                        sensor: sensor.to_owned(),
-                    });
-                }
-            }
-        }
-        Ok(())
     }
 }

@@ -3,87 +3,23 @@
 //! The manifest entry is the commit point of a publication: before it nothing of it is in the store, after it everything is, even if the machine dies
 //! between the two, for the next writer finishes the renames. A run over captures is one publication; a run on an interface makes many, numbered from 1.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use arrow::record_batch::RecordBatch;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
-use parquet::schema::types::ColumnPath;
-use sha2::{Digest, Sha256};
 
-use crate::column::{Column, Layout, Table};
+use crate::column::Table;
 use crate::store::StoreError;
 use crate::store::layout::{self, Hour, Store, staged_name};
-use crate::store::manifest::{self, Entry, FileRecord, Input, hex};
+use crate::store::manifest::{self, Entry, FileRecord, Input};
+use crate::store::replace::Replaced;
+use crate::store::rolled::Rolled;
+use crate::store::staged::{PRIVACY, StagedFile, software};
 use crate::store::statement::Statement;
 
-/// Rows are flushed to the file when this much is buffered, so that memory has a bound.
-const BUFFERED_BYTES_MAX: usize = 32 << 20;
-/// Rows of a page at most: what a reader skips or decodes at a time.
-const PAGE_ROWS: usize = 20_000;
 const LOCK: &str = "lock";
-
-/// Hashes and counts what passes through.
-#[derive(Debug)]
-struct Hashing<W> {
-    inner: W,
-    hasher: Sha256,
-    bytes: u64,
-}
-
-impl<W: Write> Write for Hashing<W> {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(data)?;
-        self.hasher.update(data.get(..written).unwrap_or_default());
-        self.bytes += written as u64;
-        Ok(written)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-/// A file of one table and hour under construction.
-#[derive(Debug)]
-pub struct StagedFile {
-    writer: ArrowWriter<Hashing<BufWriter<File>>>,
-    staged: PathBuf,
-    record: FileRecord,
-}
-
-impl StagedFile {
-    /// Appends rows whose partition column lies between `ts_min` and `ts_max` (µs).
-    pub fn append(
-        &mut self,
-        batch: &RecordBatch,
-        (ts_min, ts_max): (i64, i64),
-    ) -> Result<(), StoreError> {
-        self.writer.write(batch).map_err(StoreError::parquet("write", &self.staged))?;
-        if self.writer.in_progress_size() > BUFFERED_BYTES_MAX {
-            self.writer.flush().map_err(StoreError::parquet("write", &self.staged))?;
-        }
-        self.record.rows += batch.num_rows() as u64;
-        self.record.ts_min = self.record.ts_min.min(ts_min);
-        self.record.ts_max = self.record.ts_max.max(ts_max);
-        Ok(())
-    }
-
-    fn seal(mut self) -> Result<FileRecord, StoreError> {
-        let path = &self.staged;
-        // `into_inner` would turn a full disk into a text; from here it comes as what it is.
-        self.writer.finish().map_err(StoreError::parquet("finish", path))?;
-        let hashing = self.writer.inner_mut();
-        hashing.flush().map_err(StoreError::io("write", path))?;
-        hashing.inner.get_ref().sync_all().map_err(StoreError::io("fsync", path))?;
-        self.record.bytes = hashing.bytes;
-        self.record.sha256 = hex(&hashing.hasher.finalize_reset());
-        Ok(self.record)
-    }
-}
+const TENDED: &str = "tended.lock";
 
 /// The files of one publication, invisible until [`Publisher::commit`].
 #[derive(Debug)]
@@ -99,6 +35,7 @@ pub struct Publisher {
     next: u64,
     sealed: Vec<FileRecord>,
     privacy: Option<Statement>,
+    rolled: Option<Rolled>,
     // Held as long as the run lives, so that no other writer takes its files for a dead run's.
     _lock: File,
 }
@@ -145,6 +82,7 @@ impl Publisher {
             next: 0,
             sealed: Vec::new(),
             privacy: None,
+            rolled: None,
             _lock: lock,
         })
     }
@@ -155,30 +93,22 @@ impl Publisher {
         Self { privacy, ..self }
     }
 
-    /// Starts a file of a table for an hour.
+    /// Starts a file of a table for an hour, or for the day or month around it.
     pub fn stage(&mut self, table: &Table, hour: Hour) -> Result<StagedFile, StoreError> {
-        let path =
-            format!("{}/{}/{}-{:06}.parquet", table.name, hour.folder(), self.stem, self.next);
-        self.next += 1;
-        let staged = self.folder.join(staged_name(&path));
-        let file = File::create(&staged).map_err(StoreError::io("create", &staged))?;
-        let sink = Hashing { inner: BufWriter::new(file), hasher: Sha256::new(), bytes: 0 };
-        let writer = ArrowWriter::try_new(sink, table.schema(), Some(self.properties(table)))
-            .map_err(StoreError::parquet("create", &staged))?;
-        let record = FileRecord {
-            path,
-            table: table.name.to_owned(),
-            rows: 0,
-            bytes: 0,
-            ts_min: i64::MAX,
-            ts_max: i64::MIN,
-            sha256: String::new(),
-            columns: Some(manifest::fingerprint(table)),
-        };
-        Ok(StagedFile { writer, staged, record })
+        let own = self.privacy.as_ref().map(|privacy| privacy.of_table(table.name).to_json());
+        let stated = own.or_else(|| self.rolled.as_ref()?.stated());
+        self.stage_in(table, &hour.folder_by(table.partition), stated)
     }
 
-    fn properties(&self, table: &Table) -> WriterProperties {
+    /// Starts a file of a table in a folder of it, which says of its rows what was done to them.
+    pub fn stage_in(
+        &mut self,
+        table: &Table,
+        partition: &str,
+        stated: Option<String>,
+    ) -> Result<StagedFile, StoreError> {
+        let path = format!("{}/{partition}/{}-{:06}.parquet", table.name, self.stem, self.next);
+        self.next += 1;
         let pair = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
         let mut pairs = vec![
             pair("outflow.table", table.name.to_owned()),
@@ -186,21 +116,19 @@ impl Publisher {
             pair("outflow.sensor", self.sensor.clone()),
             pair("outflow.boot", self.boot.clone()),
         ];
-        let stated = self.privacy.as_ref().map(|privacy| privacy.of_table(table.name).to_json());
-        pairs.extend(stated.map(|text| pair("outflow.privacy", text)));
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_data_page_row_count_limit(PAGE_ROWS)
-            .set_statistics_enabled(EnabledStatistics::None)
-            .set_created_by(software())
-            .set_key_value_metadata(Some(pairs));
-        table.columns.iter().fold(properties, lay_out).build()
+        pairs.extend(stated.map(|text| pair(PRIVACY, text)));
+        StagedFile::create(&self.folder, path, (table, pairs))
     }
 
     /// Finishes a file; it stays invisible.
     pub fn seal(&mut self, file: StagedFile) -> Result<(), StoreError> {
         self.sealed.push(file.seal()?);
         Ok(())
+    }
+
+    /// The finished files and where they lie until the commit.
+    pub fn sealed(&self) -> impl Iterator<Item = (PathBuf, &FileRecord)> {
+        self.sealed.iter().map(|record| (self.folder.join(staged_name(&record.path)), record))
     }
 
     /// Gives the run up and frees the disk at once.
@@ -212,8 +140,30 @@ impl Publisher {
     /// Makes the files visible, all or none. `again` accepts captures that are in the store already.
     ///
     /// After an error [`Store::complete`] tells whether the publication counts all the same.
-    pub fn commit(mut self, inputs: Vec<Input>, again: bool) -> Result<Entry, StoreError> {
-        match self.enter(inputs, again) {
+    pub fn commit(self, inputs: Vec<Input>, again: bool) -> Result<Entry, StoreError> {
+        self.conclude(Deed { inputs, again, ..Deed::default() })
+    }
+
+    /// The same, with what its rows were summed up from.
+    #[must_use]
+    pub fn rolling(self, rolled: Rolled) -> Self {
+        Self { rolled: Some(rolled), ..self }
+    }
+
+    /// Makes the files visible and what they replace invisible, in one step. `kept` are files that stay as they are.
+    ///
+    /// Whoever replaces holds [`Tending`], so that nobody else replaces the same.
+    pub fn replace(
+        self,
+        _: &Tending,
+        replaced: Replaced,
+        (inputs, kept): (Vec<Input>, Vec<FileRecord>),
+    ) -> Result<Entry, StoreError> {
+        self.conclude(Deed { inputs, again: true, replaced: Some(replaced), kept })
+    }
+
+    fn conclude(mut self, deed: Deed) -> Result<Entry, StoreError> {
+        match self.enter(deed) {
             Ok(entry) => {
                 // From here on the files are the store's: whatever fails now, they must stay.
                 sync_folder(&self.store.manifest())?;
@@ -228,11 +178,12 @@ impl Publisher {
     }
 
     /// Writes the manifest entry: the commit point.
-    fn enter(&mut self, inputs: Vec<Input>, again: bool) -> Result<Entry, StoreError> {
+    fn enter(&mut self, deed: Deed) -> Result<Entry, StoreError> {
         let manifest = self.store.manifest();
         let lock_path = manifest.join(LOCK);
         let lock = File::create(&lock_path).map_err(StoreError::io("create", &lock_path))?;
         lock.lock().map_err(StoreError::io("lock", &lock_path))?;
+        let Deed { inputs, again, replaced, kept } = deed;
         if self.store.entry_of(&self.boot, self.seq)?.is_some() {
             return Err(StoreError::AlreadyPublished { boot: self.boot.clone(), seq: self.seq });
         }
@@ -240,6 +191,7 @@ impl Publisher {
             self.store.refuse_known(&self.sensor, &inputs)?;
         }
         let mut files = std::mem::take(&mut self.sealed);
+        files.extend(kept);
         files.sort_by(|a, b| a.path.cmp(&b.path));
         for file in &files {
             // Now, while it can still be given up: a folder needs room, a rename needs none.
@@ -255,6 +207,8 @@ impl Publisher {
             files,
             inputs,
             privacy: self.privacy.as_ref().map(Statement::in_short),
+            replaced,
+            rolled: self.rolled.take(),
         };
         let content = entry.to_json();
         let draft = self.folder.join("entry.part");
@@ -268,7 +222,52 @@ impl Publisher {
     }
 }
 
+/// What a publication does besides adding its files.
+#[derive(Debug, Default)]
+struct Deed {
+    inputs: Vec<Input>,
+    again: bool,
+    replaced: Option<Replaced>,
+    kept: Vec<FileRecord>,
+}
+
+/// The right to replace what was published: one program at a time has it.
+#[derive(Debug)]
+pub struct Tending {
+    _lock: File,
+}
+
 impl Store {
+    /// Takes the right to replace, and finishes or clears what runs that died have left behind; an error while another program has it.
+    pub fn tend(&self) -> Result<Tending, StoreError> {
+        let (path, lock) = self.tended()?;
+        match lock.try_lock() {
+            Ok(()) => self.tending(lock),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Tended(self.root().to_owned())),
+            Err(TryLockError::Error(error)) => Err(StoreError::io("lock", path)(error)),
+        }
+    }
+
+    /// The same, but waits for the other.
+    pub fn tend_after(&self) -> Result<Tending, StoreError> {
+        let (path, lock) = self.tended()?;
+        lock.lock().map_err(StoreError::io("lock", path))?;
+        self.tending(lock)
+    }
+
+    fn tended(&self) -> Result<(PathBuf, File), StoreError> {
+        let path = self.manifest().join(TENDED);
+        let lock = File::create(&path).map_err(StoreError::io("create", &path))?;
+        Ok((path, lock))
+    }
+
+    fn tending(&self, lock: File) -> Result<Tending, StoreError> {
+        let tmp = self.root().join(layout::TMP);
+        fs::create_dir_all(&tmp).map_err(StoreError::io("create the folder", tmp))?;
+        self.recover()?;
+        Ok(Tending { _lock: lock })
+    }
+
     fn folder_of(&self, file: &FileRecord) -> PathBuf {
         self.root().join(&file.path).parent().unwrap_or(self.root()).to_owned()
     }
@@ -340,31 +339,7 @@ fn is_abandoned(run: &Path) -> bool {
         }
 }
 
-/// Adds how a column lies in a file.
-///
-/// Measured on rows of a mixed day: numbers take 38 bytes and 240 ns a row when split by bytes, 43 and 290 as packed differences, 43 and 620 with a
-/// dictionary, for that is a look-up in a hash table for each of them. Ranges of all columns took another 190 ns.
-fn lay_out(properties: WriterPropertiesBuilder, column: &Column) -> WriterPropertiesBuilder {
-    let path = || ColumnPath::from(column.name);
-    let properties = match column.layout {
-        Layout::Words | Layout::Texts => properties,
-        Layout::Numbers | Layout::Times => properties
-            .set_column_dictionary_enabled(path(), false)
-            .set_column_encoding(path(), Encoding::BYTE_STREAM_SPLIT),
-    };
-    match column.layout {
-        Layout::Words | Layout::Numbers => properties,
-        Layout::Texts | Layout::Times => {
-            properties.set_column_statistics_enabled(path(), EnabledStatistics::Page)
-        }
-    }
-}
-
 /// Makes a folder's names durable.
 pub fn sync_folder(path: &Path) -> Result<(), StoreError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(StoreError::io("fsync", path))
-}
-
-fn software() -> String {
-    concat!("outflow ", env!("CARGO_PKG_VERSION")).to_owned()
 }

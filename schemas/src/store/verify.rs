@@ -2,6 +2,7 @@
 //!
 //! Parquet as written here has no checksums of its own, so without this a flipped bit is a silently different answer.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,8 @@ use thiserror::Error;
 
 use crate::store::StoreError;
 use crate::store::layout::Store;
-use crate::store::manifest::{Entry, FileRecord, HashWriter, hex};
+use crate::store::listing::in_force;
+use crate::store::manifest::{FileRecord, HashWriter, hex};
 
 /// One thing that is wrong with a store.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -47,31 +49,65 @@ pub struct Checked {
 /// Reads everything that was published and reports what differs from the manifest.
 pub fn verify(store: &Store) -> Result<Checked, StoreError> {
     let mut checked = Checked::default();
-    let mut published: Vec<String> = Vec::new();
-    for path in store.entry_paths()? {
-        match Entry::read(&path) {
-            Ok(entry) => {
-                for file in entry.files {
-                    check_file(store, &file, &mut checked);
-                    published.push(file.path);
-                }
-            }
-            Err(error) => checked.findings.push(Finding::Manifest(error.to_string())),
-        }
+    let named = Named::of(store, &mut checked.findings)?;
+    for file in named.files.values().flatten() {
+        check_file(store, file, &mut checked);
     }
-    published.sort();
-    for table in crate::TABLES {
+    for table in crate::tables() {
         let mut found = Vec::new();
         walk(&store.root().join(table.name), &mut found);
         for path in found {
             let relative =
                 path.strip_prefix(store.root()).unwrap_or(&path).to_string_lossy().into_owned();
-            if published.binary_search(&relative).is_err() {
+            if !named.files.contains_key(&relative) {
                 checked.findings.push(Finding::Stranger(relative));
             }
         }
     }
+    // The store goes on while it is read: what was published or replaced since is no finding.
+    if checked.findings.iter().any(Finding::is_of_a_moment) {
+        let now = Named::of(store, &mut Vec::new())?;
+        checked.findings.retain(|finding| match finding {
+            Finding::Missing(path, _) => !now.is_replaced(path),
+            Finding::Stranger(path) => !now.files.contains_key(path),
+            Finding::Manifest(_) | Finding::Damaged(..) => true,
+        });
+    }
     Ok(checked)
+}
+
+/// What the manifest names: the record of each file that counts, none for one that was replaced and may be gone.
+struct Named {
+    files: BTreeMap<String, Option<FileRecord>>,
+}
+
+impl Named {
+    fn of(store: &Store, damaged: &mut Vec<Finding>) -> Result<Self, StoreError> {
+        let mut entries = Vec::new();
+        for (_, entry) in store.listed()? {
+            match entry {
+                Ok(entry) => entries.push(entry),
+                Err(error) => damaged.push(Finding::Manifest(error.to_string())),
+            }
+        }
+        let all = entries.iter().flat_map(|entry| &entry.files);
+        let mut files: BTreeMap<_, _> = all.map(|file| (file.path.clone(), None)).collect();
+        let counting = in_force(entries).into_iter().flat_map(|entry| entry.files);
+        files.extend(counting.map(|file| (file.path.clone(), Some(file))));
+        Ok(Self { files })
+    }
+
+    /// Whether nothing needs this file any more.
+    fn is_replaced(&self, path: &str) -> bool {
+        !matches!(self.files.get(path), Some(Some(_)))
+    }
+}
+
+impl Finding {
+    /// Whether it may be that the store only changed while it was read.
+    const fn is_of_a_moment(&self) -> bool {
+        matches!(self, Self::Missing(..) | Self::Stranger(_))
+    }
 }
 
 fn check_file(store: &Store, record: &FileRecord, checked: &mut Checked) {
@@ -89,7 +125,8 @@ fn check_file(store: &Store, record: &FileRecord, checked: &mut Checked) {
     }
 }
 
-fn inspect(path: &Path, record: &FileRecord) -> Result<(), String> {
+/// Reads a file and holds it against its record; an error says what differs.
+pub(crate) fn inspect(path: &Path, record: &FileRecord) -> Result<(), String> {
     let mut file = File::open(path).map_err(|e| e.to_string())?;
     let bytes = file.metadata().map_err(|e| e.to_string())?.len();
     if bytes != record.bytes {
@@ -129,7 +166,7 @@ mod tests {
     use crate::column::Micros;
     use crate::dns::{self, DnsBatch, DnsRow};
     use crate::store::layout::Hour;
-    use crate::store::{Input, Publisher};
+    use crate::store::{Entry, Input, Publisher};
 
     const TS: i64 = 1_411_480_800_000_000;
 

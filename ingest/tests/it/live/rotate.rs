@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use schemas::store::Store;
 
@@ -131,4 +131,54 @@ fn publishing_every_second_loses_nothing_and_keeps_nobody_waiting() {
     assert!(export <= EXPORT_US + SECOND_US + LOOK_US, "{export} µs");
     assert!(press <= PRESS_US, "{press} µs");
     assert_eq!(sum(&books.flows, "packets"), sent.cast_signed());
+}
+
+/// Rows as a reader of the manifest finds them: each entry's flows, and when it was first there.
+fn watch(store: &Path, until: Instant) -> Vec<(i64, Vec<Row>)> {
+    let store = Store::open(store).unwrap();
+    let mut known = BTreeSet::new();
+    let mut found = Vec::new();
+    while Instant::now() < until {
+        for path in store.entry_paths().unwrap() {
+            if known.insert(path.clone()) {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+                let entry = schemas::store::Entry::read(&path).unwrap();
+                let files = entry.files.iter().filter(|file| file.table == "flows");
+                let rows = files.flat_map(|file| rows_in(&store.locate(&file.path).unwrap()));
+                found.push((i64::try_from(now.as_micros()).unwrap(), rows.collect()));
+            }
+        }
+        thread::sleep(TURN);
+    }
+    found
+}
+
+#[test]
+fn a_finished_flow_is_found_within_the_rotation_and_few_seconds() {
+    const ROTATE_US: i64 = 5 * SECOND_US;
+    let Some(wire) = Wire::lay() else { return };
+    let ground = Ground::new();
+    let words = "--rotate 5s --idle-timeout 1s --ring-mb 16";
+    let probe = Probe::run(&wire, on_lanes(2, &ground.store(), words));
+    let store = ground.store();
+    // Long enough for what was sent last to come by itself.
+    let until = Instant::now() + TIME + Duration::from_secs(10);
+    let watcher = thread::spawn(move || watch(&store, until));
+    send(&wire.sender());
+    let found = watcher.join().unwrap();
+    probe.end();
+    let mut lags: Vec<i64> = Vec::new();
+    for (seen, rows) in &found {
+        let idle = rows.iter().filter(|row| row["flow_end_reason"] == "idle");
+        lags.extend(idle.map(|row| seen - number(row, "flow_end") - SECOND_US));
+    }
+    lags.sort_unstable();
+    let (half, most) = (lags[lags.len() / 2], lags[lags.len() - 1]);
+    eprintln!(
+        "{} flows in {} publications: from their time-out until they were found {half} µs for half of them, {most} µs at most",
+        lags.len(),
+        found.len()
+    );
+    assert!(lags.len() > 500, "{lags:?}");
+    assert!(most <= ROTATE_US + EXPORT_US + LOOK_US + PRESS_US, "{most} µs");
 }

@@ -1,0 +1,4 @@
+-- What was rolled up before, from $from until $to, and stays as it is.
+SELECT *
+FROM rollup_hourly
+WHERE bucket_start >= $from AND bucket_start < $to

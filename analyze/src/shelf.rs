@@ -1,0 +1,107 @@
+//! The store's folder as the engine reads it: nothing outside it, nothing written, and a file that was put aside since a question was planned is found.
+
+use std::fmt;
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use datafusion::object_store::local::LocalFileSystem;
+use datafusion::object_store::path::Path;
+use datafusion::object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use schemas::store::Store;
+use schemas::store::layout::staged_path;
+
+/// The files of a store, read-only.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    store: Store,
+    folder: LocalFileSystem,
+}
+
+impl Shelf {
+    pub(crate) fn of(store: &Store) -> Result<Self> {
+        let folder = LocalFileSystem::new_with_prefix(store.root())?;
+        Ok(Self { store: store.clone(), folder })
+    }
+
+    /// Where a file lies now that was there when it was planned.
+    fn moved(&self, location: &Path) -> Option<Path> {
+        let name = location.filename()?;
+        let relative = staged_path(name).unwrap_or_else(|| location.to_string());
+        let place = self.store.locate(&relative)?;
+        let place = place.strip_prefix(self.store.root()).ok()?;
+        Path::parse(place.to_string_lossy()).ok().filter(|place| place != location)
+    }
+}
+
+impl fmt::Display for Shelf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.store.root().display())
+    }
+}
+
+fn refused(operation: &str) -> Error {
+    Error::NotImplemented {
+        operation: operation.to_owned(),
+        implementer: "a store, which is read-only".to_owned(),
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Shelf {
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        match self.folder.get_opts(location, options.clone()).await {
+            Err(Error::NotFound { path, source }) => match self.moved(location) {
+                Some(place) => self.folder.get_opts(&place, options).await,
+                None => Err(Error::NotFound { path, source }),
+            },
+            found => found,
+        }
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        match self.folder.get_ranges(location, ranges).await {
+            Err(Error::NotFound { path, source }) => match self.moved(location) {
+                Some(place) => self.folder.get_ranges(&place, ranges).await,
+                None => Err(Error::NotFound { path, source }),
+            },
+            found => found,
+        }
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.folder.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.folder.list_with_delimiter(prefix).await
+    }
+
+    async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> Result<PutResult> {
+        Err(refused("to write"))
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        _: &Path,
+        _: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        Err(refused("to write"))
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        locations.map(|_| Err(refused("to delete"))).boxed()
+    }
+
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
+        Err(refused("to copy"))
+    }
+}

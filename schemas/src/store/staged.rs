@@ -1,0 +1,152 @@
+//! A Parquet file under construction: how columns lie in it, what it says of itself, and its checksum as it grows.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
+use sha2::{Digest, Sha256};
+
+use crate::column::{Column, Layout, Table};
+use crate::store::StoreError;
+use crate::store::layout::staged_name;
+use crate::store::manifest::{FileRecord, fingerprint, hex};
+
+/// Rows are flushed to the file when this much is buffered, so that memory has a bound.
+const BUFFERED_BYTES_MAX: usize = 32 << 20;
+/// Rows of a page at most: what a reader skips or decodes at a time.
+const PAGE_ROWS: usize = 20_000;
+/// Under which name a file says what was done to its rows.
+pub(crate) const PRIVACY: &str = "outflow.privacy";
+
+/// Hashes and counts what passes through.
+#[derive(Debug)]
+struct Hashing<W> {
+    inner: W,
+    hasher: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(data)?;
+        self.hasher.update(data.get(..written).unwrap_or_default());
+        self.bytes += written as u64;
+        Ok(written)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// A file of one table and hour under construction.
+#[derive(Debug)]
+pub struct StagedFile {
+    writer: ArrowWriter<Hashing<BufWriter<File>>>,
+    staged: PathBuf,
+    record: FileRecord,
+}
+
+impl StagedFile {
+    /// Begins a file in `folder` that will lie at `path` below the store.
+    pub(crate) fn create(
+        folder: &Path,
+        path: String,
+        (table, pairs): (&Table, Vec<KeyValue>),
+    ) -> Result<Self, StoreError> {
+        let staged = folder.join(staged_name(&path));
+        let file = File::create(&staged).map_err(StoreError::io("create", &staged))?;
+        let sink = Hashing { inner: BufWriter::new(file), hasher: Sha256::new(), bytes: 0 };
+        let writer = ArrowWriter::try_new(sink, table.schema(), Some(properties(table, pairs)))
+            .map_err(StoreError::parquet("create", &staged))?;
+        let record = FileRecord {
+            path,
+            table: table.name.to_owned(),
+            rows: 0,
+            bytes: 0,
+            ts_min: i64::MAX,
+            ts_max: i64::MIN,
+            sha256: String::new(),
+            columns: Some(fingerprint(table)),
+        };
+        Ok(Self { writer, staged, record })
+    }
+
+    /// Rows appended so far.
+    pub fn rows(&self) -> u64 {
+        self.record.rows
+    }
+
+    /// Octets written so far; what is still buffered is not among them.
+    pub fn bytes(&self) -> u64 {
+        self.writer.bytes_written() as u64
+    }
+
+    /// Appends rows whose partition column lies between `ts_min` and `ts_max` (µs).
+    pub fn append(
+        &mut self,
+        batch: &RecordBatch,
+        (ts_min, ts_max): (i64, i64),
+    ) -> Result<(), StoreError> {
+        self.writer.write(batch).map_err(StoreError::parquet("write", &self.staged))?;
+        if self.writer.in_progress_size() > BUFFERED_BYTES_MAX {
+            self.writer.flush().map_err(StoreError::parquet("write", &self.staged))?;
+        }
+        self.record.rows += batch.num_rows() as u64;
+        self.record.ts_min = self.record.ts_min.min(ts_min);
+        self.record.ts_max = self.record.ts_max.max(ts_max);
+        Ok(())
+    }
+
+    pub(crate) fn seal(mut self) -> Result<FileRecord, StoreError> {
+        let path = &self.staged;
+        // `into_inner` would turn a full disk into a text; from here it comes as what it is.
+        self.writer.finish().map_err(StoreError::parquet("finish", path))?;
+        let hashing = self.writer.inner_mut();
+        hashing.flush().map_err(StoreError::io("write", path))?;
+        hashing.inner.get_ref().sync_all().map_err(StoreError::io("fsync", path))?;
+        self.record.bytes = hashing.bytes;
+        self.record.sha256 = hex(&hashing.hasher.finalize_reset());
+        Ok(self.record)
+    }
+}
+
+fn properties(table: &Table, pairs: Vec<KeyValue>) -> WriterProperties {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_created_by(software())
+        .set_key_value_metadata(Some(pairs));
+    table.columns.iter().fold(properties, lay_out).build()
+}
+
+/// Adds how a column lies in a file.
+///
+/// Measured on rows of a mixed day: numbers take 38 bytes and 240 ns a row when split by bytes, 43 and 290 as packed differences, 43 and 620 with a
+/// dictionary, for that is a look-up in a hash table for each of them. Ranges of all columns took another 190 ns.
+fn lay_out(properties: WriterPropertiesBuilder, column: &Column) -> WriterPropertiesBuilder {
+    let path = || ColumnPath::from(column.name);
+    let properties = match column.layout {
+        Layout::Words | Layout::Texts => properties,
+        Layout::Numbers | Layout::Times => properties
+            .set_column_dictionary_enabled(path(), false)
+            .set_column_encoding(path(), Encoding::BYTE_STREAM_SPLIT),
+    };
+    match column.layout {
+        Layout::Words | Layout::Numbers => properties,
+        Layout::Texts | Layout::Times => {
+            properties.set_column_statistics_enabled(path(), EnabledStatistics::Page)
+        }
+    }
+}
+
+/// Program and version.
+pub(crate) fn software() -> String {
+    concat!("outflow ", env!("CARGO_PKG_VERSION")).to_owned()
+}
