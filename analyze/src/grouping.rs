@@ -3,6 +3,7 @@
 //! Names, addresses and protocols repeat, and a file keeps each of them once, in a dictionary beside the rows. The engine would spread them
 //! over the rows, call functions for each row, and compare texts to group them.
 
+mod answers;
 mod by_word;
 mod dictionary;
 mod exec;

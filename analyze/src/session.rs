@@ -335,7 +335,7 @@ fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let before = FilterPushdown::new();
     let rules = PhysicalOptimizer::new().rules.into_iter();
     // Last, when it is known where rows come from.
-    let ours: Arc<dyn PhysicalOptimizerRule + Send + Sync> = Arc::new(GroupByWords);
+    let ours: Arc<dyn PhysicalOptimizerRule + Send + Sync> = Arc::new(GroupByWords::default());
     rules.filter(|rule| rule.name() != before.name()).chain([ours]).collect()
 }
 

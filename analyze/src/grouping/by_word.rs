@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringArray, StringViewArray};
+use arrow::array::{AsArray as _, UInt32Array};
 use arrow::compute::take;
-use arrow::datatypes::{DataType, Field, Int32Type, Schema};
+use arrow::datatypes::{DataType, Int32Type, Schema};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
 use datafusion::common::{Result, internal_datafusion_err};
@@ -16,13 +16,9 @@ use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_plan::PhysicalExpr;
 
-use crate::grouping::dictionary::{is_same, over_words};
-
-/// Dictionaries whose answers are remembered: one for each part of a query that runs beside others.
-const REMEMBERED_MAX: usize = 32;
-
-/// A dictionary, and the answer for each of its words and for none.
-type Answered = (StringArray, ArrayRef);
+use crate::grouping::answers::Answers;
+use crate::grouping::dictionary::over_words;
+use crate::grouping::words::spread;
 
 /// The expression.
 #[derive(Debug)]
@@ -33,7 +29,7 @@ pub(crate) struct ByWord {
     /// The same over words alone.
     over_words: Arc<dyn PhysicalExpr>,
     returns: (DataType, bool),
-    answered: Mutex<Vec<Answered>>,
+    answers: Arc<Answers>,
 }
 
 impl PartialEq for ByWord {
@@ -79,7 +75,7 @@ pub(crate) fn needed_by_rows(expression: &Arc<dyn PhysicalExpr>, schema: &Schema
 pub(crate) fn with_words(
     expression: Arc<dyn PhysicalExpr>,
     schema: &Schema,
-    is_by_words: &dyn Fn(&str) -> bool,
+    (is_by_words, answers): (&dyn Fn(&str) -> bool, &Arc<Answers>),
 ) -> Result<Arc<dyn PhysicalExpr>> {
     let change = |part: Arc<dyn PhysicalExpr>| {
         let column = only_text(&part, schema).filter(|column| is_by_words(column.name()));
@@ -89,32 +85,12 @@ pub(crate) fn with_words(
             over_words: over_words(Arc::clone(&part))?,
             over_rows: part,
             column,
-            answered: Mutex::default(),
+            answers: Arc::clone(answers),
         };
         let by_word: Arc<dyn PhysicalExpr> = Arc::new(by_word);
         Ok(Transformed::new(by_word, true, datafusion::common::tree_node::TreeNodeRecursion::Jump))
     };
     expression.transform_down(change).data()
-}
-
-impl ByWord {
-    fn answers(&self, words: &StringArray) -> Result<ArrayRef> {
-        let lock = || self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, answers)) = lock().iter().find(|(known, _)| is_same(known, words)) {
-            return Ok(Arc::clone(answers));
-        }
-        let and_none: StringViewArray = words.iter().chain([None]).collect();
-        let rows = and_none.len();
-        let schema = Arc::new(Schema::new(vec![Field::new("word", DataType::Utf8View, true)]));
-        let batch = RecordBatch::try_new(schema, vec![Arc::new(and_none)])?;
-        let answers = self.over_words.evaluate(&batch)?.into_array(rows)?;
-        let mut answered = lock();
-        if answered.len() >= REMEMBERED_MAX {
-            answered.remove(0);
-        }
-        answered.push((words.clone(), Arc::clone(&answers)));
-        Ok(answers)
-    }
 }
 
 impl PhysicalExpr for ByWord {
@@ -134,13 +110,10 @@ impl PhysicalExpr for ByWord {
         };
         let words = rows.values().as_string_opt::<i32>();
         let words = words.ok_or_else(|| internal_datafusion_err!("a dictionary holds no text"))?;
-        let answers = self.answers(words)?;
-        let none = i32::try_from(words.len()).ok();
-        let keys: Int32Array = match rows.null_count() {
-            0 => rows.keys().clone(),
-            _ => rows.keys().iter().map(|key| key.or(none)).collect(),
-        };
-        Ok(ColumnarValue::Array(take(&answers, &keys, None)?))
+        let answered = self.answers.of(&self.over_words, words)?;
+        let mut numbers = Vec::with_capacity(rows.len());
+        spread(rows, &answered.numbers, &mut numbers);
+        Ok(ColumnarValue::Array(take(&answered.distinct, &UInt32Array::from(numbers), None)?))
     }
 
     fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {

@@ -25,6 +25,7 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt as _, stream};
 
+use crate::grouping::answers::Answers;
 use crate::grouping::groups::Groups;
 use crate::grouping::key::{Key, KeyPlan};
 
@@ -39,6 +40,7 @@ struct Sum {
 #[derive(Debug)]
 pub(crate) struct GroupingExec {
     keys: Vec<KeyPlan>,
+    answers: Arc<Answers>,
     sums: Vec<Sum>,
     input: Arc<dyn ExecutionPlan>,
     properties: Arc<PlanProperties>,
@@ -49,13 +51,14 @@ impl GroupingExec {
     /// Does what `grouping` does, over `input`.
     pub(crate) fn new(
         grouping: &AggregateExec,
-        keys: Vec<KeyPlan>,
+        (keys, answers): (Vec<KeyPlan>, Arc<Answers>),
         input: Arc<dyn ExecutionPlan>,
     ) -> Self {
         let filters = grouping.filter_expr().iter().cloned();
         let sums = grouping.aggr_expr().iter().cloned().zip(filters);
         Self {
             keys,
+            answers,
             sums: sums.map(|(function, filter)| Sum { function, filter }).collect(),
             input,
             properties: Arc::clone(grouping.properties()),
@@ -116,6 +119,7 @@ impl ExecutionPlan for GroupingExec {
         };
         Ok(Arc::new(Self {
             keys: self.keys.clone(),
+            answers: Arc::clone(&self.answers),
             sums: self.sums.clone(),
             input,
             properties: Arc::clone(&self.properties),
@@ -139,7 +143,8 @@ impl ExecutionPlan for GroupingExec {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let part = Part {
-            keys: begin_keys(&self.keys, &self.schema())?,
+            keys: begin_keys(&self.keys, &self.schema(), &self.answers)?,
+            answers: Arc::clone(&self.answers),
             key_plans: self.keys.clone(),
             sums: self.sums.clone(),
             sums_so_far: begin(&self.sums)?,
@@ -165,9 +170,9 @@ impl ExecutionPlan for GroupingExec {
     }
 }
 
-fn begin_keys(plans: &[KeyPlan], schema: &SchemaRef) -> Result<Vec<Key>> {
+fn begin_keys(plans: &[KeyPlan], schema: &SchemaRef, answers: &Arc<Answers>) -> Result<Vec<Key>> {
     let keys = plans.iter().zip(schema.fields());
-    keys.map(|(plan, field)| Key::new(plan, field.data_type())).collect()
+    keys.map(|(plan, field)| Key::new(plan, field.data_type(), answers)).collect()
 }
 
 fn begin(sums: &[Sum]) -> Result<Vec<Box<dyn GroupsAccumulator>>> {
@@ -177,6 +182,7 @@ fn begin(sums: &[Sum]) -> Result<Vec<Box<dyn GroupsAccumulator>>> {
 /// One part of the query at work.
 struct Part {
     keys: Vec<Key>,
+    answers: Arc<Answers>,
     key_plans: Vec<KeyPlan>,
     sums: Vec<Sum>,
     sums_so_far: Vec<Box<dyn GroupsAccumulator>>,
@@ -267,7 +273,7 @@ impl Part {
             }
         }
         self.groups = Groups::default();
-        self.keys = begin_keys(&self.key_plans, &self.schema)?;
+        self.keys = begin_keys(&self.key_plans, &self.schema, &self.answers)?;
         self.sums_so_far = begin(&self.sums)?;
         Ok(())
     }

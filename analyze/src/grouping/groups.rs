@@ -12,8 +12,9 @@ use hashbrown::HashMap;
 pub(crate) struct Groups {
     /// One for each key but the first.
     levels: Vec<Pairs>,
-    /// How many there are.
-    count: usize,
+    /// Where there is one key: the group of each of its values that was met, and the value of each group.
+    only: Vec<Option<u32>>,
+    values: Vec<u32>,
     /// The combination of the rows at hand.
     rows: Vec<u32>,
 }
@@ -40,8 +41,8 @@ impl Pairs {
 
 impl Groups {
     /// How many there are.
-    pub(crate) const fn len(&self) -> usize {
-        self.count
+    pub(crate) fn len(&self) -> usize {
+        self.levels.last().map_or(self.values.len(), |last| last.list.len())
     }
 
     /// Adds a key of the rows, the `position`th; the first begins anew.
@@ -70,14 +71,31 @@ impl Groups {
     /// Writes the group of each row, when all keys are added.
     pub(crate) fn of_rows(&mut self, groups: &mut Vec<usize>) {
         groups.clear();
-        groups.extend(self.rows.iter().map(|row| *row as usize));
-        let most = groups.iter().max().map_or(0, |most| most + 1);
-        self.count = self.count.max(most);
+        if !self.levels.is_empty() {
+            groups.extend(self.rows.iter().map(|row| *row as usize));
+            return;
+        }
+        let most = self.rows.iter().max().map_or(0, |most| *most as usize + 1);
+        if self.only.len() < most {
+            self.only.resize(most, None);
+        }
+        for row in &self.rows {
+            let Some(group) = self.only.get_mut(*row as usize) else { continue };
+            let group = group.get_or_insert_with(|| {
+                self.values.push(*row);
+                // No more than there are values, which are numbered so.
+                u32::try_from(self.values.len() - 1).unwrap_or(u32::MAX)
+            });
+            groups.push(*group as usize);
+        }
     }
 
     /// The numbers of the `position`th key, by group.
     pub(crate) fn numbers(&self, position: usize) -> Vec<u32> {
-        let all = 0..u32::try_from(self.count).unwrap_or(u32::MAX);
+        if self.levels.is_empty() {
+            return self.values.clone();
+        }
+        let all = 0..u32::try_from(self.len()).unwrap_or(u32::MAX);
         let number = |group: u32| {
             let mut group = group;
             let mut last = group;
@@ -97,7 +115,8 @@ impl Groups {
             .levels
             .iter()
             .map(|pairs| pairs.known.allocation_size() + pairs.list.capacity() * size_of::<u64>());
-        pairs.sum::<usize>() + self.rows.capacity() * size_of::<u32>()
+        let single = self.rows.capacity() + self.values.capacity() + 2 * self.only.capacity();
+        pairs.sum::<usize>() + single * size_of::<u32>()
     }
 }
 
@@ -131,10 +150,10 @@ mod tests {
     }
 
     #[test]
-    fn one_key_needs_no_table() {
+    fn of_one_key_only_values_that_were_met_are_groups() {
         let (mut groups, mut of_rows) = (Groups::default(), Vec::new());
-        groups.add(0, &[1, 0, 1]).unwrap();
+        groups.add(0, &[7, 3, 7]).unwrap();
         groups.of_rows(&mut of_rows);
-        assert_eq!((of_rows, groups.len(), groups.numbers(0)), (vec![1, 0, 1], 2, vec![0, 1]));
+        assert_eq!((of_rows, groups.len(), groups.numbers(0)), (vec![0, 1, 0], 2, vec![7, 3]));
     }
 }

@@ -8,6 +8,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::physical_plan::PhysicalExpr;
 
+use crate::grouping::answers::Answers;
 use crate::grouping::values::Values;
 use crate::grouping::words::Words;
 
@@ -35,10 +36,14 @@ enum Rows {
 
 impl Key {
     /// A key whose values have that type.
-    pub(crate) fn new(plan: &KeyPlan, data_type: &DataType) -> Result<Self> {
+    pub(crate) fn new(
+        plan: &KeyPlan,
+        data_type: &DataType,
+        answers: &Arc<Answers>,
+    ) -> Result<Self> {
         let rows = match plan {
             KeyPlan::Word(column, expression) => {
-                Rows::Word(*column, Words::new(Arc::clone(expression)))
+                Rows::Word(*column, Words::new(Arc::clone(expression), Arc::clone(answers)))
             }
             KeyPlan::Other(expression) => Rows::Other(Arc::clone(expression)),
         };

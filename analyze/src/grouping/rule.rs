@@ -12,6 +12,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, PhysicalExpr};
 
+use crate::grouping::answers::Answers;
 use crate::grouping::by_word::only_text;
 use crate::grouping::dictionary::over_words;
 use crate::grouping::exec::GroupingExec;
@@ -21,7 +22,9 @@ use crate::grouping::values::Values;
 
 /// Puts groupings by words where the engine would compare texts.
 #[derive(Debug, Default)]
-pub(crate) struct GroupByWords;
+pub(crate) struct GroupByWords {
+    answers: Arc<Answers>,
+}
 
 impl PhysicalOptimizerRule for GroupByWords {
     fn optimize(
@@ -33,7 +36,7 @@ impl PhysicalOptimizerRule for GroupByWords {
             let Some(grouping) = plan.downcast_ref::<AggregateExec>() else {
                 return Ok(Transformed::no(plan));
             };
-            match replaced(grouping)? {
+            match self.replaced(grouping)? {
                 Some(other) => Ok(Transformed::yes(other)),
                 None => Ok(Transformed::no(plan)),
             }
@@ -50,45 +53,51 @@ impl PhysicalOptimizerRule for GroupByWords {
     }
 }
 
-fn replaced(grouping: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-    if !is_plain(grouping) {
-        return Ok(None);
+impl GroupByWords {
+    fn replaced(&self, grouping: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        if !is_plain(grouping) {
+            return Ok(None);
+        }
+        let Some((mut kept, asked)) = looked_into(grouping.input()) else { return Ok(None) };
+        let schema = grouping.input_schema();
+        let keys = grouping.group_expr().expr().iter();
+        let Some(keys) =
+            keys.map(|(key, _)| key_plan(key, &schema)).collect::<Result<Option<Vec<_>>>>()?
+        else {
+            return Ok(None);
+        };
+        let used = grouping.aggr_expr().iter().flat_map(|sum| sum.expressions());
+        let filters = grouping.filter_expr().iter().flatten().cloned();
+        let numbers = keys.iter().filter_map(|key| match key {
+            KeyPlan::Other(expression) => Some(Arc::clone(expression)),
+            KeyPlan::Word(..) => None,
+        });
+        for expression in used.chain(filters).chain(numbers) {
+            kept.extend(collect_columns(&expression).iter().map(|column| column.name().to_owned()));
+        }
+        let words: Names = keys
+            .iter()
+            .filter_map(|key| match key {
+                KeyPlan::Word(column, _) => Some(schema.field(*column).name().clone()),
+                KeyPlan::Other(_) => None,
+            })
+            .chain(asked)
+            .filter(|name| !kept.contains(name))
+            .collect();
+        if words.is_empty() {
+            // Of times that were made coarse there are few, and they come in runs.
+            let is_coarse =
+                keys.iter().all(|key| matches!(key, KeyPlan::Other(time) if is_truncated(time)));
+            let input = Arc::clone(grouping.input());
+            return Ok(is_coarse.then(|| {
+                Arc::new(GroupingExec::new(grouping, (keys, Arc::clone(&self.answers)), input)) as _
+            }));
+        }
+        let Some(input) = by_words(grouping.input(), (&words, &self.answers))? else {
+            return Ok(None);
+        };
+        Ok(Some(Arc::new(GroupingExec::new(grouping, (keys, Arc::clone(&self.answers)), input))))
     }
-    let Some((mut kept, asked)) = looked_into(grouping.input()) else { return Ok(None) };
-    let schema = grouping.input_schema();
-    let keys = grouping.group_expr().expr().iter();
-    let Some(keys) =
-        keys.map(|(key, _)| key_plan(key, &schema)).collect::<Result<Option<Vec<_>>>>()?
-    else {
-        return Ok(None);
-    };
-    let used = grouping.aggr_expr().iter().flat_map(|sum| sum.expressions());
-    let filters = grouping.filter_expr().iter().flatten().cloned();
-    let numbers = keys.iter().filter_map(|key| match key {
-        KeyPlan::Other(expression) => Some(Arc::clone(expression)),
-        KeyPlan::Word(..) => None,
-    });
-    for expression in used.chain(filters).chain(numbers) {
-        kept.extend(collect_columns(&expression).iter().map(|column| column.name().to_owned()));
-    }
-    let words: Names = keys
-        .iter()
-        .filter_map(|key| match key {
-            KeyPlan::Word(column, _) => Some(schema.field(*column).name().clone()),
-            KeyPlan::Other(_) => None,
-        })
-        .chain(asked)
-        .filter(|name| !kept.contains(name))
-        .collect();
-    if words.is_empty() {
-        // Of times that were made coarse there are few, and they come in runs.
-        let is_coarse =
-            keys.iter().all(|key| matches!(key, KeyPlan::Other(time) if is_truncated(time)));
-        let input = Arc::clone(grouping.input());
-        return Ok(is_coarse.then(|| Arc::new(GroupingExec::new(grouping, keys, input)) as _));
-    }
-    let Some(input) = by_words(grouping.input(), &words)? else { return Ok(None) };
-    Ok(Some(Arc::new(GroupingExec::new(grouping, keys, input))))
 }
 
 /// One set of keys, the first of two steps, and sums that can be kept by group.

@@ -17,6 +17,7 @@ use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::{ExecutionPlan, Partitioning};
 
+use crate::grouping::answers::Answers;
 use crate::grouping::by_word::{needed_by_rows, with_words};
 
 /// Names of columns.
@@ -52,7 +53,7 @@ pub(crate) fn looked_into(plan: &Arc<dyn ExecutionPlan>) -> Option<(Names, Names
 /// The same plan, reading these columns by their words; none where the files cannot be read so.
 pub(crate) fn by_words(
     plan: &Arc<dyn ExecutionPlan>,
-    names: &Names,
+    (names, answers): (&Names, &Arc<Answers>),
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     if let Some(scan) = plan.downcast_ref::<DataSourceExec>() {
         let Some((config, source)) = scan.downcast_to_file_source::<ParquetSource>() else {
@@ -63,10 +64,10 @@ pub(crate) fn by_words(
     }
     let [child] = plan.children()[..] else { return Ok(None) };
     let texts = child.schema();
-    let Some(child) = by_words(child, names)? else { return Ok(None) };
+    let Some(child) = by_words(child, (names, answers))? else { return Ok(None) };
     if let Some(filter) = plan.downcast_ref::<FilterExec>() {
         let predicate = Arc::clone(filter.predicate());
-        let predicate = with_words(predicate, &texts, &|name| names.contains(name))?;
+        let predicate = with_words(predicate, &texts, (&|name| names.contains(name), answers))?;
         let filter = FilterExecBuilder::from(filter).with_input(child).with_predicate(predicate);
         return Ok(Some(Arc::new(filter.build()?)));
     }

@@ -3,7 +3,10 @@
 use std::mem::size_of;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringViewArray, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, MAX_INLINE_VIEW_LEN, StringViewArray, StringViewBuilder,
+    UInt32Array,
+};
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
@@ -67,8 +70,9 @@ impl Values {
         match self {
             Self::Texts(texts) => {
                 let column = cast(column, &DataType::Utf8View)?;
-                for text in column.as_string_view() {
-                    numbers.push(texts.number(text)?);
+                let column = column.as_string_view();
+                for (text, view) in column.iter().zip(column.views()) {
+                    numbers.push(texts.number(text, *view)?);
                 }
             }
             Self::Numbers(known) => {
@@ -87,6 +91,14 @@ impl Values {
         Ok(())
     }
 
+    /// The number of none.
+    pub(crate) fn null(&mut self) -> Result<u32> {
+        match self {
+            Self::Texts(texts) => texts.number(None, 0),
+            Self::Numbers(numbers) => numbers.number(None),
+        }
+    }
+
     /// The values that have these numbers, as a column of that type.
     pub(crate) fn column(&self, numbers: Vec<u32>, data_type: &DataType) -> Result<ArrayRef> {
         let distinct: ArrayRef = match self {
@@ -100,6 +112,15 @@ impl Values {
         }
         let column = take(&distinct, &UInt32Array::from(numbers), None)?;
         Ok(cast(&column, data_type)?)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> u32 {
+        let list = match self {
+            Self::Texts(texts) => texts.list.len(),
+            Self::Numbers(numbers) => numbers.list.len(),
+        };
+        u32::try_from(list).unwrap_or(u32::MAX)
     }
 
     /// Memory they take, octets.
@@ -119,7 +140,7 @@ impl Values {
 }
 
 impl Texts {
-    fn number(&mut self, text: Option<&str>) -> Result<u32> {
+    fn number(&mut self, text: Option<&str>, view: u128) -> Result<u32> {
         let next = number(self.list.len())?;
         let Some(text) = text else {
             return Ok(*self.null.get_or_insert_with(|| {
@@ -127,7 +148,7 @@ impl Texts {
                 next
             }));
         };
-        if let Some(packed) = packed(text) {
+        if let Some(packed) = packed(text, view) {
             return Ok(*self.short.entry(packed).or_insert_with(|| {
                 self.list.push(Text::Short(packed));
                 next
@@ -144,7 +165,7 @@ impl Texts {
     }
 
     fn to_array(&self) -> StringViewArray {
-        let mut texts = arrow::array::StringViewBuilder::with_capacity(self.list.len());
+        let mut texts = StringViewBuilder::with_capacity(self.list.len());
         for text in &self.list {
             match text {
                 Text::Null => texts.append_null(),
@@ -178,12 +199,16 @@ fn number(values: usize) -> Result<u32> {
     u32::try_from(values).map_err(|_| internal_datafusion_err!("more than 2^32 distinct values"))
 }
 
-/// A short text as a number: its octets, and behind them its length.
-fn packed(text: &str) -> Option<u128> {
+/// A short text as a number: its octets, and behind them its length. A view holds the octets of a very short one behind its length.
+fn packed(text: &str, view: u128) -> Option<u128> {
+    let length = u8::try_from(text.len()).ok()?;
+    if u32::from(length) <= MAX_INLINE_VIEW_LEN {
+        return Some(view >> u32::BITS | u128::from(length) << (u128::BITS - u8::BITS));
+    }
     let mut room = [0; SHORT_BYTES_MAX + 1];
-    let (length, octets) = room.split_last_mut()?;
+    let (last, octets) = room.split_last_mut()?;
     octets.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
-    *length = u8::try_from(text.len()).ok()?;
+    *last = length;
     Some(u128::from_le_bytes(room))
 }
 
