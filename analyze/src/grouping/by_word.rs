@@ -1,5 +1,6 @@
 //! An expression over one column of text, as the engine takes it: worked out once for each word of a dictionary, spread over the rows.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -52,6 +53,9 @@ impl fmt::Display for ByWord {
     }
 }
 
+/// Names of columns.
+pub(crate) type Names = BTreeSet<String>;
+
 /// The column that an expression depends on, if it is one of text and the expression answers alike for like words.
 pub(crate) fn only_text(expression: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<Column> {
     let mut columns = collect_columns(expression).into_iter();
@@ -75,10 +79,10 @@ pub(crate) fn needed_by_rows(expression: &Arc<dyn PhysicalExpr>, schema: &Schema
 pub(crate) fn with_words(
     expression: Arc<dyn PhysicalExpr>,
     schema: &Schema,
-    (is_by_words, answers): (&dyn Fn(&str) -> bool, &Arc<Answers>),
+    (names, answers): (&Names, &Arc<Answers>),
 ) -> Result<Arc<dyn PhysicalExpr>> {
     let change = |part: Arc<dyn PhysicalExpr>| {
-        let column = only_text(&part, schema).filter(|column| is_by_words(column.name()));
+        let column = only_text(&part, schema).filter(|column| names.contains(column.name()));
         let Some(column) = column else { return Ok(Transformed::no(part)) };
         let by_word = ByWord {
             returns: (part.data_type(schema)?, part.nullable(schema)?),

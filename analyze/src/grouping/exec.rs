@@ -211,19 +211,16 @@ impl Part {
             let batch = input.next().await.transpose()?;
             let timer = self.metrics.elapsed_compute().clone();
             let _timer = timer.timer();
-            match batch {
-                Some(batch) => {
-                    self.take(&batch)?;
-                    if self.memory.try_resize(self.size()).is_err() {
-                        self.hand_over()?;
-                        self.memory.try_resize(self.size())?;
-                    }
-                }
-                None => {
-                    self.input = None;
-                    self.hand_over()?;
-                    self.memory.free();
-                }
+            let Some(batch) = batch else {
+                self.input = None;
+                self.hand_over()?;
+                self.memory.free();
+                continue;
+            };
+            self.take(&batch)?;
+            if self.memory.try_resize(self.size()).is_err() {
+                self.hand_over()?;
+                self.memory.try_resize(self.size())?;
             }
         }
     }

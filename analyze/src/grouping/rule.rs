@@ -13,11 +13,11 @@ use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, PhysicalExpr};
 
 use crate::grouping::answers::Answers;
-use crate::grouping::by_word::only_text;
+use crate::grouping::by_word::{Names, only_text};
 use crate::grouping::dictionary::over_words;
 use crate::grouping::exec::GroupingExec;
 use crate::grouping::key::KeyPlan;
-use crate::grouping::scan::{Names, by_words, looked_into};
+use crate::grouping::scan::{by_words, looked_into};
 use crate::grouping::values::Values;
 
 /// Puts groupings by words where the engine would compare texts.
@@ -44,7 +44,7 @@ impl PhysicalOptimizerRule for GroupByWords {
         plan.transform_up(change).data()
     }
 
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "group_by_words"
     }
 

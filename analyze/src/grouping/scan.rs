@@ -1,6 +1,5 @@
 //! A scan of files that hands over columns of text as they lie on the disk: the words once, and for each row which one.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
@@ -18,10 +17,7 @@ use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::{ExecutionPlan, Partitioning};
 
 use crate::grouping::answers::Answers;
-use crate::grouping::by_word::{needed_by_rows, with_words};
-
-/// Names of columns.
-pub(crate) type Names = BTreeSet<String>;
+use crate::grouping::by_word::{Names, needed_by_rows, with_words};
 
 /// Of a plan between the files and the grouping: the names of the columns that it needs row by row, and of those that it looks into, but only into their
 /// words; none where it is no plain scan.
@@ -67,7 +63,7 @@ pub(crate) fn by_words(
     let Some(child) = by_words(child, (names, answers))? else { return Ok(None) };
     if let Some(filter) = plan.downcast_ref::<FilterExec>() {
         let predicate = Arc::clone(filter.predicate());
-        let predicate = with_words(predicate, &texts, (&|name| names.contains(name), answers))?;
+        let predicate = with_words(predicate, &texts, (names, answers))?;
         let filter = FilterExecBuilder::from(filter).with_input(child).with_predicate(predicate);
         return Ok(Some(Arc::new(filter.build()?)));
     }
@@ -116,9 +112,12 @@ fn file_by_words(file: &PartitionedFile, names: &Names) -> Option<PartitionedFil
 
 fn typed(schema: &Schema, names: &Names) -> Schema {
     let words = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-    let field = |field: &Arc<Field>| match names.contains(field.name()) {
-        true => Arc::new(field.as_ref().clone().with_data_type(words())),
-        false => Arc::clone(field),
+    let field = |field: &Arc<Field>| {
+        if names.contains(field.name()) {
+            Arc::new(field.as_ref().clone().with_data_type(words()))
+        } else {
+            Arc::clone(field)
+        }
     };
     let fields: Vec<_> = schema.fields().iter().map(field).collect();
     Schema::new_with_metadata(fields, schema.metadata().clone())

@@ -18,6 +18,7 @@ mod few;
 #[cfg(test)]
 mod fixture;
 mod functions;
+#[cfg(test)]
 mod grouping;
 #[cfg(test)]
 mod measure;
