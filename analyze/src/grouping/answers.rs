@@ -7,12 +7,11 @@ use std::mem::size_of;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array as _, ArrayRef, StringArray, StringViewArray};
-use arrow::datatypes::{DataType, Field, Schema};
-use arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::physical_plan::PhysicalExpr;
 use hashbrown::{DefaultHashBuilder, HashMap};
 
+use crate::grouping::dictionary::by_rows;
 use crate::grouping::values::Values;
 
 /// Memory for what is remembered; beyond it, all is forgotten and begun anew.
@@ -97,11 +96,9 @@ impl Answers {
 }
 
 fn asked(expression: &Arc<dyn PhysicalExpr>, words: &StringArray) -> Result<Answered> {
-    let and_none: StringViewArray = words.iter().chain([None]).collect();
+    let and_none: ArrayRef = Arc::new(words.iter().chain([None]).collect::<StringViewArray>());
     let rows = and_none.len();
-    let schema = Arc::new(Schema::new(vec![Field::new("word", DataType::Utf8View, true)]));
-    let batch = RecordBatch::try_new(schema, vec![Arc::new(and_none)])?;
-    let answers = expression.evaluate(&batch)?.into_array(rows)?;
+    let answers = by_rows(expression, &and_none)?;
     let mut numbers = Vec::with_capacity(rows);
     let Some(mut values) = Values::of(answers.data_type()) else {
         // Too many forms to be told apart: each word has its own.

@@ -12,13 +12,17 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::logical_expr::ColumnarValue;
-use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::ScalarFunctionExpr;
+use datafusion::physical_expr::expressions::{
+    BinaryExpr, CaseExpr, CastExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, LikeExpr,
+    Literal, NotExpr,
+};
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_plan::PhysicalExpr;
 
 use crate::grouping::answers::Answers;
-use crate::grouping::dictionary::over_words;
+use crate::grouping::dictionary::{by_rows, over_words};
 use crate::grouping::words::spread;
 
 /// The expression.
@@ -61,7 +65,24 @@ pub(crate) fn only_text(expression: &Arc<dyn PhysicalExpr>, schema: &Schema) -> 
     let mut columns = collect_columns(expression).into_iter();
     let column = columns.next().filter(|_| columns.next().is_none())?;
     let is_text = *schema.field(column.index()).data_type() == DataType::Utf8View;
-    (is_text && !is_volatile(expression)).then_some(column)
+    (is_text && !is_volatile(expression) && is_fixed(expression)).then_some(column)
+}
+
+/// Whether all that decides the answer, but for the word, stands in the expression itself: not in a subquery or in another part of the plan.
+fn is_fixed(expression: &Arc<dyn PhysicalExpr>) -> bool {
+    let part: &dyn PhysicalExpr = expression.as_ref();
+    let is_known = part.is::<Column>()
+        || part.is::<Literal>()
+        || part.is::<ScalarFunctionExpr>()
+        || part.is::<BinaryExpr>()
+        || part.is::<CaseExpr>()
+        || part.is::<CastExpr>()
+        || part.is::<InListExpr>()
+        || part.is::<IsNullExpr>()
+        || part.is::<IsNotNullExpr>()
+        || part.is::<LikeExpr>()
+        || part.is::<NotExpr>();
+    is_known && expression.children().into_iter().all(is_fixed)
 }
 
 /// The names of the columns that `expression` needs row by row, whatever is worked out by words.
@@ -114,7 +135,10 @@ impl PhysicalExpr for ByWord {
         };
         let words = rows.values().as_string_opt::<i32>();
         let words = words.ok_or_else(|| internal_datafusion_err!("a dictionary holds no text"))?;
-        let answered = self.answers.of(&self.over_words, words)?;
+        let Ok(answered) = self.answers.of(&self.over_words, words) else {
+            // It may be a word that none of these rows has.
+            return by_rows(&self.over_words, column).map(ColumnarValue::Array);
+        };
         let mut numbers = Vec::with_capacity(rows.len());
         spread(rows, &answered.numbers, &mut numbers);
         Ok(ColumnarValue::Array(take(&answered.distinct, &UInt32Array::from(numbers), None)?))

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array as _, StringArray};
+use arrow::array::{Array as _, ArrayRef, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
 use datafusion::physical_expr::expressions::Column;
@@ -24,4 +27,11 @@ pub(crate) fn over_words(expression: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn Ph
         })
     };
     expression.transform_up(first).data()
+}
+
+/// What such an expression makes of each row of a column of text, in whichever form it lies.
+pub(crate) fn by_rows(expression: &Arc<dyn PhysicalExpr>, column: &ArrayRef) -> Result<ArrayRef> {
+    let schema = Arc::new(Schema::new(vec![Field::new("word", DataType::Utf8View, true)]));
+    let texts = cast(column, &DataType::Utf8View)?;
+    expression.evaluate(&RecordBatch::try_new(schema, vec![texts])?)?.into_array(column.len())
 }

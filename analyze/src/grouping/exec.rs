@@ -99,11 +99,15 @@ impl ExecutionPlan for GroupingExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        for sum in &self.sums {
-            for expression in sum.function.expressions().iter().chain(&sum.filter) {
-                if f(expression)? == TreeNodeRecursion::Stop {
-                    return Ok(TreeNodeRecursion::Stop);
-                }
+        let keys = self.keys.iter().map(|key| match key {
+            KeyPlan::Word(_, expression) | KeyPlan::Other(expression) => Arc::clone(expression),
+        });
+        let sums = self.sums.iter();
+        let sums =
+            sums.flat_map(|sum| sum.function.expressions().into_iter().chain(sum.filter.clone()));
+        for expression in keys.chain(sums) {
+            if f(&expression)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
             }
         }
         Ok(TreeNodeRecursion::Continue)

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
-use arrow::record_batch::RecordBatch;
+use arrow::datatypes::{DataType, Int32Type};
 use datafusion::common::{Result, internal_err};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::PhysicalExpr;
 
 use crate::grouping::answers::Answers;
-use crate::grouping::dictionary::is_same;
+use crate::grouping::dictionary::{by_rows, is_same};
 use crate::grouping::values::Values;
 
 /// The dictionary that the last rows came with.
@@ -27,9 +26,8 @@ struct Dictionary {
 /// An expression over one column of text.
 #[derive(Debug)]
 pub(crate) struct Words {
-    /// Over the only column of `schema`.
+    /// Over a batch with the column alone.
     expression: Arc<dyn PhysicalExpr>,
-    schema: SchemaRef,
     answers: Arc<Answers>,
     dictionary: Option<Dictionary>,
 }
@@ -37,12 +35,7 @@ pub(crate) struct Words {
 impl Words {
     /// `expression` over a batch with the column alone.
     pub(crate) fn new(expression: Arc<dyn PhysicalExpr>, answers: Arc<Answers>) -> Self {
-        Self {
-            expression,
-            schema: Arc::new(Schema::new(vec![Field::new("word", DataType::Utf8View, true)])),
-            answers,
-            dictionary: None,
-        }
+        Self { expression, answers, dictionary: None }
     }
 
     /// Memory that is held, octets.
@@ -58,16 +51,19 @@ impl Words {
     ) -> Result<()> {
         let Some(rows) = column.as_dictionary_opt::<Int32Type>() else {
             // A column that something else needs as text.
-            let batch = RecordBatch::try_new(Arc::clone(&self.schema), vec![Arc::clone(column)])?;
-            let answers = self.expression.evaluate(&batch)?.into_array(column.len())?;
-            return values.number(&answers, numbers);
+            return values.number(&by_rows(&self.expression, column)?, numbers);
         };
         let Some(words) = rows.values().as_string_opt::<i32>() else {
             return internal_err!("a dictionary holds no text");
         };
-        let dictionary = match self.dictionary.take() {
-            Some(same) if is_same(&same.words, words) => same,
-            _ => Dictionary { words: words.clone(), numbers: self.numbers_of(words, values)? },
+        let same = self.dictionary.take().filter(|before| is_same(&before.words, words));
+        let dictionary = match same {
+            Some(same) => same,
+            None => match self.numbers_of(words, values) {
+                Ok(numbers) => Dictionary { words: words.clone(), numbers },
+                // It may be a word that none of these rows has.
+                Err(_) => return values.number(&by_rows(&self.expression, column)?, numbers),
+            },
         };
         spread(rows, &dictionary.numbers, numbers);
         self.dictionary = Some(dictionary);

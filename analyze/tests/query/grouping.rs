@@ -133,3 +133,34 @@ async fn with_little_memory_groups_are_handed_over_early() {
     let little = fixture.session_within(&limits).await;
     assert_eq!(ask(&little, sql).await.unwrap(), ["20000|60000|180000000"]);
 }
+
+#[tokio::test]
+async fn a_word_that_no_row_has_is_no_error() {
+    let mut fixture = Fixture::new();
+    let port =
+        |name: &str, port| FlowRow { dst_port: Some(port), ..named(flow(BEGIN, "8.8.8.8"), name) };
+    fixture.publish(&[port("12", 443), port("twelve", 80)]);
+    let session = fixture.session().await;
+    let sql = |port: i32| {
+        format!(
+            "SELECT CAST(server_name AS INT), count(*) FROM flows WHERE dst_port = {port} GROUP BY 1"
+        )
+    };
+    assert_eq!(ask(&session, &sql(443)).await.unwrap(), ["12|1"]);
+    assert!(ask(&session, &sql(80)).await.unwrap_err().contains("twelve"));
+    let sql = "SELECT dst_port, count(*) FROM flows WHERE CAST(server_name AS INT) = 12 GROUP BY 1";
+    assert!(ask(&session, sql).await.unwrap_err().contains("twelve"));
+}
+
+#[tokio::test]
+async fn what_a_subquery_says_is_not_remembered() {
+    let mut fixture = Fixture::new();
+    fixture.publish(&[named(flow(BEGIN, "8.8.8.8"), "mi.com"), flow(BEGIN, "8.8.4.4")]);
+    let session = fixture.session().await;
+    for (sum, answer) in [("max(dst_ip)", "8.8.8.8"), ("min(dst_ip)", "8.8.4.4")] {
+        let sql = format!(
+            "SELECT coalesce(server_name, (SELECT {sum} FROM flows)) AS name, count(*) FROM flows GROUP BY 1 ORDER BY 1"
+        );
+        assert_eq!(ask(&session, &sql).await.unwrap(), [format!("{answer}|1"), "mi.com|1".into()]);
+    }
+}
