@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{AsArray as _, UInt32Array};
+use arrow::array::{AsArray as _, StringArray, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Int32Type, Schema};
 use arrow::record_batch::RecordBatch;
@@ -21,9 +21,12 @@ use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_plan::PhysicalExpr;
 
-use crate::grouping::answers::Answers;
-use crate::grouping::dictionary::{by_rows, over_words};
+use crate::grouping::answers::{Answered, Answers};
+use crate::grouping::dictionary::{by_rows, is_same, over_words};
 use crate::grouping::words::spread;
+
+/// Dictionaries at hand: one for each part of a query that runs beside others.
+const AT_HAND_MAX: usize = 32;
 
 /// The expression.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub(crate) struct ByWord {
     over_words: Arc<dyn PhysicalExpr>,
     returns: (DataType, bool),
     answers: Arc<Answers>,
+    /// The dictionaries at hand, so that each is looked up once and not for every batch of its rows.
+    at_hand: Mutex<Vec<(StringArray, Arc<Answered>)>>,
 }
 
 impl PartialEq for ByWord {
@@ -111,11 +116,28 @@ pub(crate) fn with_words(
             over_rows: part,
             column,
             answers: Arc::clone(answers),
+            at_hand: Mutex::default(),
         };
         let by_word: Arc<dyn PhysicalExpr> = Arc::new(by_word);
         Ok(Transformed::new(by_word, true, datafusion::common::tree_node::TreeNodeRecursion::Jump))
     };
     expression.transform_down(change).data()
+}
+
+impl ByWord {
+    fn answered(&self, words: &StringArray) -> Result<Arc<Answered>> {
+        let lock = || self.at_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, answered)) = lock().iter().find(|(known, _)| is_same(known, words)) {
+            return Ok(Arc::clone(answered));
+        }
+        let answered = self.answers.of(&self.over_words, words)?;
+        let mut at_hand = lock();
+        if at_hand.len() >= AT_HAND_MAX {
+            at_hand.remove(0);
+        }
+        at_hand.push((words.clone(), Arc::clone(&answered)));
+        Ok(answered)
+    }
 }
 
 impl PhysicalExpr for ByWord {
@@ -135,7 +157,7 @@ impl PhysicalExpr for ByWord {
         };
         let words = rows.values().as_string_opt::<i32>();
         let words = words.ok_or_else(|| internal_datafusion_err!("a dictionary holds no text"))?;
-        let Ok(answered) = self.answers.of(&self.over_words, words) else {
+        let Ok(answered) = self.answered(words) else {
             // It may be a word that none of these rows has.
             return by_rows(&self.over_words, column).map(ColumnarValue::Array);
         };

@@ -84,19 +84,16 @@ impl GroupByWords {
             .chain(asked)
             .filter(|name| !kept.contains(name))
             .collect();
-        if words.is_empty() {
-            // Of times that were made coarse there are few, and they come in runs.
-            let is_coarse =
-                keys.iter().all(|key| matches!(key, KeyPlan::Other(time) if is_truncated(time)));
-            let input = Arc::clone(grouping.input());
-            return Ok(is_coarse.then(|| {
-                Arc::new(GroupingExec::new(grouping, (keys, Arc::clone(&self.answers)), input)) as _
-            }));
-        }
-        let Some(input) = by_words(grouping.input(), (&words, &self.answers))? else {
-            return Ok(None);
+        // Of times that were made coarse there are few, and they come in runs.
+        let is_coarse =
+            || keys.iter().all(|key| matches!(key, KeyPlan::Other(time) if is_truncated(time)));
+        let input = if words.is_empty() {
+            is_coarse().then(|| Arc::clone(grouping.input()))
+        } else {
+            by_words(grouping.input(), (&words, &self.answers))?
         };
-        Ok(Some(Arc::new(GroupingExec::new(grouping, (keys, Arc::clone(&self.answers)), input))))
+        let answers = Arc::clone(&self.answers);
+        Ok(input.map(|input| Arc::new(GroupingExec::new(grouping, (keys, answers), input)) as _))
     }
 }
 
