@@ -38,6 +38,15 @@ impl FrameRef {
         let bytes = memory.get(start..start + self.captured as usize).unwrap_or_default();
         Frame { bytes, original: self.original, ts_ns: self.ts_ns, link: self.link }
     }
+
+    /// It will be read soon: asks for the memory of its headers.
+    #[inline]
+    pub(crate) fn expect(&self, memory: &[u8]) {
+        let start = self.offset as usize;
+        for line in [start, start + 64] {
+            memory.get(line).map(prefetch);
+        }
+    }
 }
 
 /// Memory that frames lie in.
@@ -175,14 +184,10 @@ impl Block {
         at.frame(self.memory.bytes())
     }
 
-    /// A frame will be read soon: asks for the memory of its headers.
+    /// The octets that all its frames lie in.
     #[inline]
-    pub(crate) fn expect(&self, at: &FrameRef) {
-        let bytes = self.memory.bytes();
-        let start = at.offset as usize;
-        for line in [start, start + 64] {
-            bytes.get(line).map(prefetch);
-        }
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.memory.bytes()
     }
 
     /// All frames.

@@ -145,22 +145,22 @@ impl<O: Outbox> Lane<O> {
             self.tally.seen.wire_bytes += seen.wire_bytes;
         }
         self.tally.super_frames += block.super_frames;
-        let refs = block.refs();
+        let (refs, bytes) = (block.refs(), block.bytes());
         for (place, at) in refs.iter().enumerate() {
             if let Some(later) = refs.get(place + AHEAD) {
-                block.expect(later);
+                later.expect(bytes);
             }
             if at.ts_ns > self.clock {
-                self.advance(at.ts_ns, Some(block));
+                self.advance(at.ts_ns, bytes);
             } else if self.live && at.ts_ns < self.clock.saturating_sub(STEP_BACK_NS) {
-                self.settle(block);
+                self.settle(bytes);
                 self.begin_anew(at.ts_ns);
             }
             if at.lane == self.number {
-                self.frame(at, block);
+                self.frame(at, bytes);
             }
         }
-        self.settle(block);
+        self.settle(bytes);
         self.desk.draft.clock = self.clock;
         self.desk.send(true);
         self.desk.open
@@ -169,7 +169,7 @@ impl<O: Outbox> Lane<O> {
     /// Takes a moment of the machine's clock; `false` when the writer is gone.
     pub fn at(&mut self, tick: &Tick) -> bool {
         if tick.clock_ns > self.clock {
-            self.advance(tick.clock_ns, None);
+            self.advance(tick.clock_ns, &[]);
         } else if tick.clock_ns < self.clock.saturating_sub(STEP_BACK_NS) {
             self.begin_anew(tick.clock_ns);
         }
@@ -184,13 +184,11 @@ impl<O: Outbox> Lane<O> {
         self.desk.open
     }
 
-    /// Advances the clock of the packets and does what is due by it.
-    fn advance(&mut self, ts_ns: i64, block: Option<&Block>) {
+    /// Advances the clock of the packets and does what is due by it; `bytes` are those of the block, if there is one.
+    fn advance(&mut self, ts_ns: i64, bytes: &[u8]) {
         if ts_ns >= self.next_tick {
             // What came before the tick is counted before the tick.
-            if let Some(block) = block {
-                self.settle(block);
-            }
+            self.settle(bytes);
             self.table.sweep(ts_ns, &mut self.desk);
             self.hearing.sweep(ts_ns, &mut self.desk.draft);
             self.fragments.sweep(ts_ns, &mut self.released);
@@ -218,8 +216,8 @@ impl<O: Outbox> Lane<O> {
         self.desk.handshakes.clear();
     }
 
-    fn frame(&mut self, at: &FrameRef, block: &Block) {
-        let frame = block.frame(at);
+    fn frame(&mut self, at: &FrameRef, bytes: &[u8]) {
+        let frame = at.frame(bytes);
         if self.filter.as_ref().is_some_and(|filter| !filter.matches(&frame)) {
             return self.tally.reject(frame.original);
         }
@@ -236,11 +234,11 @@ impl<O: Outbox> Lane<O> {
                 let arrival = Arrival { hash, clock, place: None, sequence, tunnel_octets };
                 self.group.push(Grouped { observation, print, arrival, at: *at });
                 if self.group.len() >= GROUP {
-                    self.settle(block);
+                    self.settle(bytes);
                 }
             }
             Some(fragment) => {
-                self.settle(block);
+                self.settle(bytes);
                 if !self.admit(&observation, &print) {
                     return;
                 }
@@ -277,7 +275,7 @@ impl<O: Outbox> Lane<O> {
     }
 
     /// Looks up the group: first all of it, so that the processor waits for many flows' memory at once, then each in its order.
-    fn settle(&mut self, block: &Block) {
+    fn settle(&mut self, bytes: &[u8]) {
         let mut group = std::mem::take(&mut self.group);
         for grouped in &mut group {
             grouped.arrival.place = self.table.approach(grouped.arrival.hash);
@@ -291,12 +289,12 @@ impl<O: Outbox> Lane<O> {
             if !self.admit(observation, print) {
                 continue;
             }
-            let detail = || self.decoder.detail(&block.frame(at));
+            let detail = || self.decoder.detail(&at.frame(bytes));
             let mut observed = self.table.observe(observation, *arrival, detail, &mut self.desk);
             self.tally.acknowledge(observed.acknowledged);
             // One question, for nobody can foresee the first half of it.
             if (observation.payload_at != 0) & !observed.entry.is_deaf() {
-                let frame = block.frame(at);
+                let frame = at.frame(bytes);
                 if is_worth_hearing(&mut observed.entry, observation, frame.bytes) {
                     let Arrival { clock, sequence, .. } = *arrival;
                     let speech = Speech { frame, observation, clock, sequence };

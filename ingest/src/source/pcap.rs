@@ -33,32 +33,49 @@ impl Pcap {
         Some(Self { order, ns_per_unit, record_header, link: None })
     }
 
-    /// The record at `at`: its frame and the position behind it.
-    fn record(&self, bytes: &[u8], at: usize, link: LinkType) -> Result<(FrameRef, usize), Stop> {
-        let header =
-            bytes.get(at..at + self.record_header).ok_or(Stop::More(self.record_header))?;
-        let field = |position| self.order.u32(header, position).unwrap_or_default();
-        let captured = field(8);
-        if captured > CAPTURED_MAX {
-            return Err(Stop::Damaged(format!(
-                "a record claims {captured} captured octets, more than {CAPTURED_MAX}"
-            )));
+    /// Finds records from `used` on; `word` reads a number in the order of the file.
+    fn records(
+        &self,
+        (bytes, mut used): (&[u8], usize),
+        link: LinkType,
+        word: impl Fn([u8; 4]) -> u32,
+        frames: &mut Vec<FrameRef>,
+    ) -> Walked {
+        loop {
+            let header = bytes.get(used..used + self.record_header);
+            let Some(([seconds, fraction, captured, original], _)) =
+                header.and_then(|header| header.as_chunks().0.split_first_chunk())
+            else {
+                return Walked { used, stop: Stop::More(self.record_header) };
+            };
+            let captured = word(*captured);
+            let offset = used + self.record_header;
+            let end = offset + captured as usize;
+            if captured > CAPTURED_MAX || end > bytes.len() {
+                return Walked { used, stop: stopped(captured, end - used) };
+            }
+            let seconds = i64::from(word(*seconds)) * 1_000_000_000;
+            frames.push(FrameRef {
+                ts_ns: seconds + i64::from(word(*fraction)) * self.ns_per_unit,
+                offset: u32::try_from(offset).unwrap_or(u32::MAX),
+                captured,
+                original: word(*original),
+                link,
+                lane: 0,
+            });
+            used = end;
         }
-        let offset = at + self.record_header;
-        let end = offset + captured as usize;
-        if end > bytes.len() {
-            return Err(Stop::More(end - at));
-        }
-        let frame = FrameRef {
-            ts_ns: i64::from(field(0)) * 1_000_000_000 + i64::from(field(4)) * self.ns_per_unit,
-            offset: u32::try_from(offset).unwrap_or(u32::MAX),
-            captured,
-            original: field(12),
-            link,
-            lane: 0,
-        };
-        Ok((frame, end))
     }
+}
+
+/// Why a record that claims so many captured octets, and ends so far from here, is not taken.
+fn stopped(captured: u32, wanted: usize) -> Stop {
+    if captured > CAPTURED_MAX {
+        return Stop::Damaged(format!(
+            "a record claims {captured} captured octets, more than {CAPTURED_MAX}"
+        ));
+    }
+    Stop::More(wanted)
 }
 
 impl Format for Pcap {
@@ -74,14 +91,9 @@ impl Format for Pcap {
             used = FILE_HEADER;
             *self.link.insert(LinkType::of_number(number))
         };
-        loop {
-            match self.record(bytes, used, link) {
-                Ok((frame, next)) => {
-                    frames.push(frame);
-                    used = next;
-                }
-                Err(stop) => return Walked { used, stop },
-            }
+        match self.order {
+            Order::Little => self.records((bytes, used), link, u32::from_le_bytes, frames),
+            Order::Big => self.records((bytes, used), link, u32::from_be_bytes, frames),
         }
     }
 }

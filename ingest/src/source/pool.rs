@@ -28,8 +28,10 @@ impl Pool {
     /// Puts a side array back.
     pub(crate) fn shelve(&self, mut frames: Vec<FrameRef>) {
         frames.clear();
-        // A full shelf means there are enough.
-        let _ = self.frames.push(frames);
+        if frames.capacity() > 0 {
+            // A full shelf means there are enough.
+            let _ = self.frames.push(frames);
+        }
     }
 
     /// A buffer; what is in it is left over from before.

@@ -156,8 +156,7 @@ impl FileSource {
             let memory = self.pool.memory(buffer);
             let interface = Arc::clone(&self.name);
             let mut out = Cutting { pool: &self.pool, interface: &interface, blocks: &mut blocks };
-            tagger.cut(&memory, &frames, &mut out);
-            self.pool.shelve(frames);
+            tagger.cut(&memory, frames, &mut out);
         }
         blocks
     }
@@ -168,8 +167,10 @@ impl FileSource {
         loop {
             let before = frames.len();
             let walked = self.format.walk(bytes.get(at..).unwrap_or_default(), frames);
-            for frame in frames.get_mut(before..).unwrap_or_default() {
-                frame.offset += u32::try_from(at).unwrap_or(u32::MAX);
+            if at > 0 {
+                for frame in frames.get_mut(before..).unwrap_or_default() {
+                    frame.offset += u32::try_from(at).unwrap_or(u32::MAX);
+                }
             }
             at += walked.used;
             match walked.stop {

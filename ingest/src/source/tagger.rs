@@ -17,21 +17,21 @@ pub struct Tagger {
     decoder: Decoder,
     clock: i64,
     interval: i64,
+    /// When it ends, by the packets' clock; never where somebody else decides it.
+    ends_ns: i64,
     sequence: u64,
-    /// Whether intervals follow the packets' clock.
-    cuts: bool,
 }
 
 impl Tagger {
     /// For this many lanes; intervals follow the packets' clock.
     pub const fn new(lanes: usize) -> Self {
-        Self { interval: i64::MIN, cuts: true, ..Self::pinned(lanes) }
+        Self { interval: i64::MIN, ends_ns: i64::MIN, ..Self::pinned(lanes) }
     }
 
     /// For this many lanes; intervals are somebody else's business.
     pub(crate) const fn pinned(lanes: usize) -> Self {
         let decoder = Decoder { tunnels: Tunnels::All, space: FlowSpace::Tunnel, secret: 0 };
-        Self { lanes, decoder, clock: i64::MIN, interval: 0, sequence: 0, cuts: false }
+        Self { lanes, decoder, clock: i64::MIN, interval: 0, ends_ns: i64::MAX, sequence: 0 }
     }
 
     /// The same, for lanes that read frames in this way: what they take for one flow must meet.
@@ -52,11 +52,10 @@ impl Tagger {
         let mut blocks = Vec::new();
         // A clock that was set back must not make all that follows look late.
         self.clock = i64::MIN;
-        self.cut(&memory, &frames, &mut Cutting { pool, interface, blocks: &mut blocks });
+        self.cut(&memory, frames, &mut Cutting { pool, interface, blocks: &mut blocks });
         if let Some(first) = blocks.first_mut() {
             first.super_frames = super_frames;
         }
-        pool.shelve(frames);
         blocks
     }
 
@@ -79,51 +78,76 @@ impl Tagger {
     pub(crate) fn cut(
         &mut self,
         memory: &Arc<dyn Memory>,
-        frames: &[FrameRef],
+        mut frames: Vec<FrameRef>,
         out: &mut Cutting<'_>,
     ) {
-        let mut parts = self.parts(out);
-        for at in frames {
-            self.clock = self.clock.max(at.ts_ns);
-            let interval =
-                if self.cuts { self.clock.div_euclid(INTERVAL_NS) } else { self.interval };
-            if interval != self.interval {
-                self.interval = interval;
-                if !parts.frames.is_empty() {
-                    let next = self.parts(out);
-                    out.push(memory, std::mem::replace(&mut parts, next));
-                    self.sequence += 1;
-                    parts.sequence = self.sequence;
-                }
-                parts.interval = interval;
-            }
-            parts.time = parts.time.join(Time {
-                from_ns: at.ts_ns,
-                to_ns: at.ts_ns,
-                step_back_ns: self.clock.saturating_sub(at.ts_ns),
-            });
-            let lane = self.lane(&at.frame(memory.bytes()));
-            if let Some(seen) = parts.seen.get_mut(usize::from(lane)) {
-                seen.packets += 1;
-                seen.wire_bytes += u64::from(at.original);
-            }
-            parts.frames.push(FrameRef { lane, ..*at });
-        }
-        if !parts.frames.is_empty() {
+        let mut begin = 0;
+        while let Some(rest) = frames.get_mut(begin..).filter(|rest| !rest.is_empty()) {
+            let (length, mut parts) = self.run(rest, memory.bytes(), out);
+            // All of them, nearly always: then they need not be written again.
+            parts.frames = if length == frames.len() {
+                std::mem::take(&mut frames)
+            } else {
+                let mut own = out.pool.frames();
+                own.extend_from_slice(frames.get(begin..begin + length).unwrap_or_default());
+                own
+            };
+            begin += length;
             out.push(memory, parts);
             self.sequence += 1;
         }
+        out.pool.shelve(frames);
+    }
+
+    /// Tags the frames of the interval that the first of them is in; gives their number.
+    fn run(
+        &mut self,
+        frames: &mut [FrameRef],
+        bytes: &[u8],
+        out: &Cutting<'_>,
+    ) -> (usize, BlockParts) {
+        let mut seen = vec![Seen::default(); self.lanes];
+        let (mut time, mut length) = (Time::NONE, 0);
+        for at in frames {
+            let clock = self.clock.max(at.ts_ns);
+            if clock >= self.ends_ns && !self.goes_on(clock, length == 0) {
+                break;
+            }
+            self.clock = clock;
+            time = time.join(Time {
+                from_ns: at.ts_ns,
+                to_ns: at.ts_ns,
+                step_back_ns: clock.saturating_sub(at.ts_ns),
+            });
+            at.lane = self.lane(&at.frame(bytes));
+            if let Some(seen) = seen.get_mut(usize::from(at.lane)) {
+                seen.packets += 1;
+                seen.wire_bytes += u64::from(at.original);
+            }
+            length += 1;
+        }
+        (length, BlockParts { time, seen, ..self.parts(out) })
+    }
+
+    /// Whether a frame at or behind the end of the interval still belongs to the run: the first one does, and says which interval it is.
+    fn goes_on(&mut self, clock: i64, is_first: bool) -> bool {
+        let interval = clock.div_euclid(INTERVAL_NS);
+        if is_first {
+            self.interval = interval;
+            self.ends_ns = interval.saturating_add(1).saturating_mul(INTERVAL_NS);
+        }
+        interval == self.interval
     }
 
     fn parts(&self, out: &Cutting<'_>) -> BlockParts {
         BlockParts {
             sequence: self.sequence,
             interval: self.interval,
-            seen: vec![Seen::default(); self.lanes],
+            seen: Vec::new(),
             time: Time::NONE,
             super_frames: 0,
             interface: Arc::clone(out.interface),
-            frames: out.pool.frames(),
+            frames: Vec::new(),
         }
     }
 }
