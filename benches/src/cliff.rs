@@ -93,7 +93,7 @@ impl Feed {
             seen: vec![seen],
             time: Time::NONE,
             super_frames: 0,
-            interface: Arc::from("memory"),
+            interface: "memory".into(),
             frames,
         };
         self.sequence += 1;
@@ -133,7 +133,7 @@ pub fn felt(flows: u32, packets: u64) -> io::Result<Felt> {
             flows_max: usize::try_from(count * 2).unwrap_or(usize::MAX).max(1 << 16),
         },
         seed: SEED,
-        style: RowStyle { sensor: Arc::from("bench"), inside: Inside::default(), interface: None },
+        style: RowStyle { sensor: "bench".into(), inside: Inside::default(), interface: None },
         filter: None,
         packets: PacketArgs::default(),
     };

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
+use schemas::Text;
 
 use crate::frame::Frame;
 use crate::frame::LinkType;
@@ -130,7 +131,7 @@ pub struct Block {
     /// Frames longer than the interface can carry.
     pub super_frames: u64,
     /// Name of the interface or file, for the ledger.
-    pub interface: Arc<str>,
+    pub interface: Text,
 }
 
 impl fmt::Debug for Block {
@@ -157,7 +158,7 @@ pub struct BlockParts {
     /// Frames longer than the interface can carry.
     pub super_frames: u64,
     /// Name of the interface or file.
-    pub interface: Arc<str>,
+    pub interface: Text,
     /// The frames, in order of arrival.
     pub frames: Vec<FrameRef>,
 }

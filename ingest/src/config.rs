@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use schemas::Text;
 
 pub(crate) use self::check::store_problem;
 pub use self::environment::typed;
@@ -269,7 +270,7 @@ pub struct Settings {
     /// Number of lanes.
     pub lanes: usize,
     /// Name of the sensor.
-    pub sensor: Arc<str>,
+    pub sensor: Text,
     /// Inside networks.
     pub inside: Inside,
     /// How packets are read.

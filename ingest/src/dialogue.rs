@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use hashbrown::HashMap;
+use schemas::Text;
 use schemas::dns::DnsRow;
 
 use crate::flow::FlowKey;
@@ -47,7 +47,7 @@ impl Seen {
 struct Question {
     key: FlowKey,
     id: u16,
-    query: Arc<str>,
+    query: Text,
     query_type: u16,
 }
 
@@ -61,7 +61,7 @@ struct Asked {
 /// Questions waiting for their answers.
 #[derive(Debug)]
 pub(crate) struct Dialogue {
-    sensor: Arc<str>,
+    sensor: Text,
     waiting: HashMap<Question, Asked>,
     order: VecDeque<(i64, Question)>,
     evictions: u64,
@@ -69,7 +69,7 @@ pub(crate) struct Dialogue {
 
 impl Dialogue {
     /// Nothing asked yet.
-    pub(crate) fn new(sensor: Arc<str>) -> Self {
+    pub(crate) fn new(sensor: Text) -> Self {
         Self { sensor, waiting: HashMap::new(), order: VecDeque::new(), evictions: 0 }
     }
 
@@ -84,7 +84,7 @@ impl Dialogue {
         let question = Question {
             key: seen.key,
             id: message.id,
-            query: Arc::clone(&message.query),
+            query: message.query.clone(),
             query_type: message.query_type,
         };
         if !message.response {
@@ -92,17 +92,19 @@ impl Dialogue {
             return None;
         }
         let asked = self.waiting.remove(&question);
-        let mut row = match &asked {
-            Some(asked) => asked.row.clone(),
+        let rtt_us = asked.as_ref().map(|asked| (seen.ts_ns - asked.ts_ns).max(0) / 1_000);
+        let mut row = match asked {
+            Some(asked) => asked.row,
             None => self.blank(&question, seen, (seen.to, seen.from)),
         };
-        row.answer_ech = message.ech;
+        (row.answer_ech, row.rtt_us) = (message.ech, rtt_us);
         row.rcode = Some(i32::from(message.rcode));
-        row.rtt_us = asked.map(|asked| (seen.ts_ns - asked.ts_ns).max(0) / 1_000);
+        row.answers.reserve_exact(message.answers.len());
+        row.answer_ttls.reserve_exact(message.answers.len());
         for answer in &message.answers {
             row.answers.push(match &answer.data {
                 DnsData::Address(address) => address.to_string().into(),
-                DnsData::Name(name) => Arc::clone(name),
+                DnsData::Name(name) => name.clone(),
                 DnsData::Other(kind) => type_name(*kind),
             });
             row.answer_ttls.push(i64::from(answer.ttl_s));
@@ -134,14 +136,14 @@ impl Dialogue {
             ts: micros(seen.ts_ns),
             client_ip,
             resolver_ip,
-            query: Arc::clone(&question.query),
+            query: question.query.clone(),
             query_type: type_name(question.query_type),
             rcode: None,
             answers: Vec::new(),
             answer_ttls: Vec::new(),
             answer_ech: None,
             rtt_us: None,
-            sensor_id: Arc::clone(&self.sensor),
+            sensor_id: self.sensor.clone(),
             flow_id: seen.flow_id,
         }
     }
@@ -193,6 +195,6 @@ fn resolved(message: &DnsMessage, seen: &Seen) -> Option<Resolved> {
         return None;
     }
     let ttl_s = message.answers.iter().map(|answer| answer.ttl_s).min()?;
-    let name = Arc::clone(&message.query);
+    let name = message.query.clone();
     Some(Resolved { client: seen.to, name, addresses, ts_ns: seen.ts_ns, ttl_s })
 }

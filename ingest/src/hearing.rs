@@ -1,6 +1,6 @@
 //! What a packet with a payload says, given to whoever understands it.
 
-use std::sync::Arc;
+use schemas::Text;
 
 use crate::datagram::Piece;
 use crate::decode::{Decoder, protocol};
@@ -49,7 +49,7 @@ pub(crate) struct Hearing {
 
 impl Hearing {
     /// Nothing heard yet.
-    pub(crate) fn new(sensor: Arc<str>, decoder: Decoder) -> Self {
+    pub(crate) fn new(sensor: Text, decoder: Decoder) -> Self {
         Self { inquiry: Inquiry::new(sensor, decoder), hellos: Hellos::new() }
     }
 

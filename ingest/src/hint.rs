@@ -1,7 +1,8 @@
 //! The rare packet that names something.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+
+use schemas::Text;
 
 pub use crate::names::ja4::Ja4;
 
@@ -26,9 +27,9 @@ pub enum Hint {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientHello {
     /// `server_name` (RFC 6066 section 3).
-    pub server_name: Option<Arc<str>>,
+    pub server_name: Option<Text>,
     /// First protocol offered by ALPN (RFC 7301).
-    pub alpn: Option<Arc<str>>,
+    pub alpn: Option<Text>,
     /// Highest version offered.
     pub version: Option<&'static str>,
     /// Whether `encrypted_client_hello` was among the extensions.
@@ -41,7 +42,7 @@ pub struct ClientHello {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Certificate {
     /// Common name first.
-    pub names: Vec<Arc<str>>,
+    pub names: Vec<Text>,
 }
 
 /// A protocol, and the host a client asks for where the protocol has that.
@@ -50,20 +51,20 @@ pub struct Spoken {
     /// Word of the column `service`, and of `server_name_source` where there is a name.
     pub service: &'static str,
     /// Host asked for.
-    pub name: Option<Arc<str>>,
+    pub name: Option<Text>,
 }
 
 /// The parts of an HTTP/1 request that are kept (RFC 9112).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
     /// Host of the target, where the target has one: from a client to its proxy.
-    pub target: Option<Arc<str>>,
+    pub target: Option<Text>,
     /// Whether the target is to be connected to.
     pub is_connect: bool,
     /// Host header, without its port.
-    pub host: Option<Arc<str>>,
+    pub host: Option<Text>,
     /// User-Agent header.
-    pub user_agent: Option<Arc<str>>,
+    pub user_agent: Option<Text>,
 }
 
 /// The parts of a DNS message that are kept (RFC 1035 section 4.1).
@@ -76,7 +77,7 @@ pub struct DnsMessage {
     /// Response code.
     pub rcode: u8,
     /// First question: name and type.
-    pub query: Arc<str>,
+    pub query: Text,
     /// Type asked for.
     pub query_type: u16,
     /// Whether a service binding of the answer has the parameter `ech`; none without a binding (RFC 9460 section 7).
@@ -100,7 +101,7 @@ pub enum DnsData {
     /// A or AAAA.
     Address(IpAddr),
     /// CNAME, NS, PTR.
-    Name(Arc<str>),
+    Name(Text),
     /// Another type, by its number.
     Other(u16),
 }
@@ -111,7 +112,7 @@ pub struct Resolved {
     /// Who was told.
     pub client: IpAddr,
     /// The name asked for, at the head of any chain.
-    pub name: Arc<str>,
+    pub name: Text,
     /// The addresses at its end.
     pub addresses: Vec<IpAddr>,
     /// When, ns since 1970 UTC.

@@ -1,9 +1,7 @@
 //! What hosts ask the network itself, and say of themselves while they do: names (DNS), addresses (DHCP), neighbours (mDNS, LLMNR).
 
-use std::sync::Arc;
-
-use schemas::Mac;
 use schemas::devices::DeviceRow;
+use schemas::{Mac, Text};
 
 use crate::datagram::{Datagrams, Piece, Said};
 use crate::decode::{Decoder, protocol};
@@ -89,7 +87,7 @@ pub(crate) struct Spoken<'a> {
 /// A lane's ear for them.
 #[derive(Debug)]
 pub(crate) struct Inquiry {
-    sensor: Arc<str>,
+    sensor: Text,
     decoder: Decoder,
     dialogue: Dialogue,
     datagrams: Datagrams,
@@ -97,9 +95,9 @@ pub(crate) struct Inquiry {
 
 impl Inquiry {
     /// Nothing heard yet.
-    pub(crate) fn new(sensor: Arc<str>, decoder: Decoder) -> Self {
+    pub(crate) fn new(sensor: Text, decoder: Decoder) -> Self {
         Self {
-            dialogue: Dialogue::new(Arc::clone(&sensor)),
+            dialogue: Dialogue::new(sensor.clone()),
             datagrams: Datagrams::default(),
             sensor,
             decoder,
@@ -168,14 +166,14 @@ impl Inquiry {
     /// What a request says of the device that sent it, where its MAC address is there too.
     pub(crate) fn device(
         &self,
-        agent: &Arc<str>,
+        agent: &Text,
         frame: &Frame<'_>,
         observation: &Observation,
     ) -> Option<DeviceRow> {
         Some(DeviceRow {
             mac: Some(self.sender(frame)?),
             ip: Some(Seen::of(observation, observation.key, 0).from),
-            http_user_agent: Some(Arc::clone(agent)),
+            http_user_agent: Some(agent.clone()),
             ..self.blank("http", frame.ts_ns)
         })
     }
@@ -196,7 +194,7 @@ impl Inquiry {
             mdns_name: None,
             http_user_agent: None,
             source,
-            sensor_id: Arc::clone(&self.sensor),
+            sensor_id: self.sensor.clone(),
         }
     }
 

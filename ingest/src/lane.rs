@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use schemas::Text;
 use schemas::reject::Reject;
 
 use crate::block::{Block, FrameRef};
@@ -63,10 +64,11 @@ pub struct LaneSettings {
 
 /// A packet that waits to be looked up.
 struct Grouped {
-    observation: Observation,
-    print: Print,
-    arrival: Arrival,
+    decoded: Decoded,
     at: FrameRef,
+    clock: i64,
+    /// Where its flow is, perhaps.
+    place: Option<u32>,
 }
 
 /// A lane's state.
@@ -81,7 +83,7 @@ pub struct Lane<O> {
     hearing: Hearing,
     tally: Tally,
     interval: Option<i64>,
-    interface: Arc<str>,
+    interface: Text,
     clock: i64,
     next_tick: i64,
     group: Vec<Grouped>,
@@ -109,10 +111,10 @@ impl<O: Outbox> Lane<O> {
             duplicates: Duplicates::new(packets.dedup),
             table: FlowTable::new(limits, seed),
             fragments: FragmentTable::default(),
-            hearing: Hearing::new(Arc::clone(&style.sensor), packets.decoder()),
+            hearing: Hearing::new(style.sensor.clone(), packets.decoder()),
             tally: Tally::default(),
             interval: None,
-            interface: interface.unwrap_or_else(|| Arc::from("")),
+            interface: interface.unwrap_or_default(),
             clock: i64::MIN,
             next_tick: i64::MIN,
             group: Vec::with_capacity(GROUP),
@@ -137,7 +139,7 @@ impl<O: Outbox> Lane<O> {
             self.end_interval(None);
         }
         self.interval = Some(block.interval);
-        self.interface = Arc::clone(&block.interface);
+        self.interface = block.interface.clone();
         self.desk.draft.sequence = block.sequence;
         self.tally.time = self.tally.time.join(block.time);
         if let Some(seen) = block.seen.get(usize::from(self.number)) {
@@ -225,19 +227,17 @@ impl<O: Outbox> Lane<O> {
             Ok(decoded) => decoded,
             Err(reason) => return self.tally.ignore(reason, frame.original),
         };
-        let Decoded { observation, fragment, sequence, tunnel_octets, print } = decoded;
-        match fragment {
+        match decoded.fragment {
             None => {
-                let (hash, clock) = (self.table.hash(&observation.key), self.clock);
-                self.table.expect(hash);
-                self.duplicates.expect(&print);
-                let arrival = Arrival { hash, clock, place: None, sequence, tunnel_octets };
-                self.group.push(Grouped { observation, print, arrival, at: *at });
+                self.table.expect(decoded.hash);
+                self.duplicates.expect(&decoded.print);
+                self.group.push(Grouped { decoded, at: *at, clock: self.clock, place: None });
                 if self.group.len() >= GROUP {
                     self.settle(bytes);
                 }
             }
             Some(fragment) => {
+                let Decoded { observation, tunnel_octets, print, .. } = decoded;
                 self.settle(bytes);
                 if !self.admit(&observation, &print) {
                     return;
@@ -278,25 +278,33 @@ impl<O: Outbox> Lane<O> {
     fn settle(&mut self, bytes: &[u8]) {
         let mut group = std::mem::take(&mut self.group);
         for grouped in &mut group {
-            grouped.arrival.place = self.table.approach(grouped.arrival.hash);
+            grouped.place = self.table.approach(grouped.decoded.hash);
         }
-        for Grouped { observation, arrival, .. } in &group {
-            if let Some(place) = arrival.place {
-                self.table.listen(place, observation.payload_at != 0);
+        for Grouped { decoded, place, .. } in &group {
+            if let Some(place) = *place {
+                self.table.listen(place, decoded.observation.payload_at != 0);
             }
         }
-        for Grouped { observation, print, arrival, at } in &group {
+        for Grouped { decoded, at, clock, place } in &group {
+            let Decoded { observation, sequence, tunnel_octets, hash, print, .. } = decoded;
             if !self.admit(observation, print) {
                 continue;
             }
+            let arrival = Arrival {
+                hash: *hash,
+                clock: *clock,
+                place: *place,
+                sequence: *sequence,
+                tunnel_octets: *tunnel_octets,
+            };
             let detail = || self.decoder.detail(&at.frame(bytes));
-            let mut observed = self.table.observe(observation, *arrival, detail, &mut self.desk);
+            let mut observed = self.table.observe(observation, arrival, detail, &mut self.desk);
             self.tally.acknowledge(observed.acknowledged);
             // One question, for nobody can foresee the first half of it.
             if (observation.payload_at != 0) & !observed.entry.is_deaf() {
                 let frame = at.frame(bytes);
                 if is_worth_hearing(&mut observed.entry, observation, frame.bytes) {
-                    let Arrival { clock, sequence, .. } = *arrival;
+                    let (clock, sequence) = (*clock, *sequence);
                     let speech = Speech { frame, observation, clock, sequence };
                     self.hearing.hear(observed, &speech, &mut self.desk);
                 }
@@ -349,7 +357,7 @@ impl<O: Outbox> Lane<O> {
                     + self.hearing.refused(),
                 duplicates_forgotten: self.duplicates.forgotten(),
             },
-            interface: Arc::clone(&self.interface),
+            interface: self.interface.clone(),
             watch,
         }
     }

@@ -1,7 +1,6 @@
 //! The balance of a lane over an interval: counted in different places, brought together where the rows are written.
 
-use std::sync::Arc;
-
+use schemas::Text;
 use schemas::ledger::LedgerRow;
 use schemas::reject::Reject;
 
@@ -111,7 +110,7 @@ pub struct IntervalEnd {
     /// So far.
     pub totals: Totals,
     /// Where the frames came from.
-    pub interface: Arc<str>,
+    pub interface: Text,
     /// On an interface: what the capture thread knows.
     pub watch: Option<Watch>,
 }
@@ -133,7 +132,7 @@ pub struct Exported {
 #[derive(Debug, Clone)]
 pub struct Account {
     /// Name of the sensor.
-    pub sensor: Arc<str>,
+    pub sensor: Text,
     /// The lane.
     pub lane: usize,
     /// Kind of source.
@@ -147,7 +146,7 @@ pub struct Account {
 
 impl Account {
     /// An account with nothing open.
-    pub fn new(sensor: Arc<str>, lane: usize, backend: &'static str) -> Self {
+    pub fn new(sensor: Text, lane: usize, backend: &'static str) -> Self {
         Self {
             sensor,
             lane,
@@ -190,7 +189,7 @@ impl Account {
             open: Open::default(),
             entries: 0,
             totals: Totals::default(),
-            interface: Arc::clone(&note.interface),
+            interface: note.interface.clone(),
             watch: None,
         };
         let mut unused = Self { open: Open::default(), totals: Totals::default(), ..self.clone() };
@@ -225,8 +224,8 @@ impl Account {
         LedgerRow {
             ts_start: micros(from_ns),
             ts_end: micros(to_ns),
-            sensor_id: Arc::clone(&self.sensor),
-            interface: Arc::clone(&end.interface),
+            sensor_id: self.sensor.clone(),
+            interface: end.interface.clone(),
             queue: i32::try_from(self.lane).unwrap_or(i32::MAX),
             backend: self.backend,
             kind: "interval",

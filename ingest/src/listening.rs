@@ -415,7 +415,7 @@ mod tests {
         line.client(0, b"GET / HTTP/1.1\r\nHost: A.test\0.b.test\r\n\r\n");
         let names = line.names();
         assert_eq!(names.server_name.as_deref(), Some("a.test"));
-        assert_eq!(names.further, [r"a.test\000.b.test".into()]);
+        assert_eq!(names.further, [r"a.test\000.b.test"]);
     }
 
     #[test]
@@ -449,7 +449,7 @@ mod tests {
             let names = line.names();
             assert_eq!(names.server_name.as_deref(), Some("www.test"), "cut at {cut}");
             assert_eq!((names.source, names.service), (Some("tls_cert"), Some("tls")));
-            assert_eq!(names.further, ["other.test".into()]);
+            assert_eq!(names.further, ["other.test"]);
             assert_eq!(line.handshakes.len(), 0);
         }
     }
@@ -461,7 +461,7 @@ mod tests {
         line.client(0, &hello("a.test"));
         let names = line.names();
         assert_eq!((names.server_name.as_deref(), names.source), (Some("a.test"), Some("tls_sni")));
-        assert_eq!(names.further, ["www.test".into(), "other.test".into()]);
+        assert_eq!(names.further, ["www.test", "other.test".into()]);
     }
 
     #[test]

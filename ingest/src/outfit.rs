@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use schemas::Text;
+
 use crate::config::Settings;
 use crate::delivery::Outbox;
 use crate::filter::Filter;
@@ -20,7 +22,7 @@ pub(crate) struct Outfit {
     /// Frames that do not match are counted and looked at no further.
     pub filter: Option<Arc<Filter>>,
     /// The interface, if packets come from one.
-    pub interface: Option<Arc<str>>,
+    pub interface: Option<Text>,
     /// Kind of source.
     pub backend: &'static str,
     /// A filter runs in the kernel.
@@ -40,7 +42,7 @@ impl Outfit {
             limits: self.settings.limits,
             seed,
             style: RowStyle {
-                sensor: Arc::clone(&self.settings.sensor),
+                sensor: self.settings.sensor.clone(),
                 inside: self.settings.inside.clone(),
                 interface: self.interface.clone(),
             },
@@ -53,7 +55,7 @@ impl Outfit {
     /// An account for each lane.
     pub(crate) fn accounts(&self) -> Vec<Account> {
         let account = |lane| {
-            let mut account = Account::new(Arc::clone(&self.settings.sensor), lane, self.backend);
+            let mut account = Account::new(self.settings.sensor.clone(), lane, self.backend);
             account.kernel_filters = self.kernel_filters;
             account
         };

@@ -1,10 +1,9 @@
 //! From a flow to the row that is kept of it: ends become `src` and `dst`, numbers become words.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use schemas::flow::FlowRow;
-use schemas::{Mac, Micros};
+use schemas::{Mac, Micros, Text};
 
 use crate::decode::{Tunnel, protocol};
 use crate::direction::Inside;
@@ -14,11 +13,11 @@ use crate::flow::{End, Endpoint, Entry, Reason, Side};
 #[derive(Debug, Clone)]
 pub struct RowStyle {
     /// Name of the sensor.
-    pub sensor: Arc<str>,
+    pub sensor: Text,
     /// Inside networks.
     pub inside: Inside,
     /// The interface packets come from, if it is one.
-    pub interface: Option<Arc<str>>,
+    pub interface: Option<Text>,
 }
 
 impl RowStyle {
@@ -50,7 +49,7 @@ impl RowStyle {
             flow_part: entry.part(),
             duration_us: flow_end.0 - flow_start.0,
             flow_id: entry.flow_id(),
-            sensor_id: Arc::clone(&self.sensor),
+            sensor_id: self.sensor.clone(),
             interface: self.interface.clone(),
             ip_version: i32::from(key.ip_version),
             ip_proto: i32::from(key.ip_proto),
@@ -126,7 +125,7 @@ struct FirstPacket {
     tunnel_id: Option<i64>,
     tunnel_src_ip: Option<IpAddr>,
     tunnel_dst_ip: Option<IpAddr>,
-    tunnel_stack: Option<Arc<str>>,
+    tunnel_stack: Option<Text>,
 }
 
 impl FirstPacket {

@@ -6,11 +6,11 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use hashbrown::HashMap;
-use schemas::Micros;
 use schemas::flow::FlowRow;
+use schemas::{Micros, Text};
+use smallvec::SmallVec;
 
 use crate::hint::Resolved;
 use crate::record::micros;
@@ -32,7 +32,7 @@ const FLOWS_MAX: usize = 131_072;
 
 #[derive(Debug, Clone)]
 struct Told {
-    name: Arc<str>,
+    name: Text,
     at_ns: i64,
     until_ns: i64,
     /// Which of the ends waited for is this one's.
@@ -41,12 +41,12 @@ struct Told {
 
 type Pair = (IpAddr, IpAddr);
 /// Candidates of a flow, and the time of the newest answer.
-type Candidates = (Vec<Arc<str>>, Option<Micros>);
+type Candidates = (Vec<Text>, Option<Micros>);
 
 /// What clients were told.
 #[derive(Debug)]
 pub(crate) struct Resolutions {
-    told: HashMap<Pair, Vec<Told>>,
+    told: HashMap<Pair, SmallVec<[Told; 1]>>,
     /// One for each answer, perhaps of an end that was put off meanwhile.
     ends: BinaryHeap<Reverse<(i64, u64, Pair)>>,
     ids: u64,
@@ -77,7 +77,7 @@ impl Resolutions {
         for address in &resolved.addresses {
             self.ids += 1;
             let new = Told {
-                name: Arc::clone(&resolved.name),
+                name: resolved.name.clone(),
                 at_ns: resolved.ts_ns,
                 until_ns: resolved.ts_ns.saturating_add(lasts),
                 id: self.ids,
@@ -172,7 +172,7 @@ impl Resolutions {
         let Some(told) = self.told.get(&pair) else { return Candidates::default() };
         let born_us = born.0;
         // Of each name: when it was last told before the flow, and how long that lasts.
-        let mut known: Vec<(&Arc<str>, i64, i64)> = Vec::new();
+        let mut known: Vec<(&Text, i64, i64)> = Vec::new();
         for Told { name, at_ns, until_ns, .. } in told {
             if micros(*at_ns).0 > born_us {
                 continue;
@@ -187,7 +187,7 @@ impl Resolutions {
         known.retain(|(_, _, until)| born_us <= micros(*until).0);
         known.sort_by(|(a, a_at, _), (b, b_at, _)| b_at.cmp(a_at).then_with(|| a.cmp(b)));
         let newest = known.first().map(|(_, at, _)| micros(*at));
-        (known.iter().take(CANDIDATES_MAX).map(|(name, ..)| Arc::clone(name)).collect(), newest)
+        (known.iter().take(CANDIDATES_MAX).map(|&(name, ..)| name.clone()).collect(), newest)
     }
 
     /// Answers forgotten early because there were too many, so far.
@@ -248,13 +248,13 @@ mod tests {
         }
     }
 
-    fn named(resolutions: &Resolutions, born_s: i64) -> (Vec<Arc<str>>, Option<i64>) {
+    fn named(resolutions: &Resolutions, born_s: i64) -> (Vec<Text>, Option<i64>) {
         let (names, at) = resolutions.candidates((CLIENT, SERVER), micros(born_s * SECOND));
         (names, at.map(|at| at.0 / 1_000_000))
     }
 
     /// What the answers say of a flow, from all of them at once.
-    fn told(answers: &[(usize, i64, u32)], born_s: i64) -> (Vec<Arc<str>>, Option<i64>) {
+    fn told(answers: &[(usize, i64, u32)], born_s: i64) -> (Vec<Text>, Option<i64>) {
         let mut minutes: BTreeMap<(usize, i64), (i64, i64)> = BTreeMap::new();
         for (name, at, ttl) in answers {
             let until = at + i64::from(*ttl) + 300;

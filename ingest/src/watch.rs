@@ -1,7 +1,6 @@
 //! What the capture thread knows of an interval that no lane can know: the kernel's counters, the interface, the machine's clock.
 
-use std::sync::Arc;
-
+use schemas::Text;
 use schemas::ledger::LedgerRow;
 
 use crate::record::{count, micros};
@@ -99,7 +98,7 @@ impl Watch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// Where.
-    pub interface: Arc<str>,
+    pub interface: Text,
     /// `gap`: a time in which nothing could be seen; `event`: a moment.
     pub kind: &'static str,
     /// Begin, ns since 1970 UTC.

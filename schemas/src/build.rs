@@ -140,8 +140,10 @@ impl Texts {
             text.iter_mut().skip(length).zip(digits).for_each(|(to, digit)| *to = digit);
             length += count;
         }
-        // Without the last dot.
-        self.bytes.extend_from_slice(text.get(..length - 1).unwrap_or_default());
+        // All of it, for so many octets are one move; then not what is too much, nor the last dot.
+        let end = self.bytes.len() + length - 1;
+        self.bytes.extend_from_slice(&text);
+        self.bytes.truncate(end);
     }
 
     fn write_v6(&mut self, address: Ipv6Addr) {

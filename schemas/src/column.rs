@@ -89,6 +89,31 @@ impl std::fmt::Display for Mac {
     }
 }
 
+/// Text of a row: up to 23 octets lie in the row itself, as most names do; longer text is shared by its copies.
+pub type Text = smol_str::SmolStr;
+
+/// A fingerprint of 36 ASCII characters, as JA4 is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 36]);
+
+impl Fingerprint {
+    /// Of a text; none where it is no such one.
+    pub fn of(text: &str) -> Option<Self> {
+        text.as_bytes().try_into().ok().filter(|_| text.is_ascii()).map(Self)
+    }
+
+    /// As text; empty if it is none.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// How the values of a column lie in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
@@ -187,8 +212,9 @@ macro_rules! text_cell {
 
 text_cell!(&'static str, Words, |text, column| column.push(text));
 text_cell!(Box<str>, Texts, |text, column| column.push(text));
-text_cell!(Arc<str>, Texts, |text, column| column.push(text));
+text_cell!(Text, Texts, |text, column| column.push(text));
 text_cell!(IpAddr, Texts, |address, column| column.push_ip(*address));
+text_cell!(Fingerprint, Texts, |text, column| column.push(text.as_str()));
 text_cell!(Mac, Words, |mac, column| column.push_mac(mac.0));
 
 impl<T: Cell<Column: Build>> Cell for Option<T> {

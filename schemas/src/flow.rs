@@ -3,9 +3,8 @@
 //! `src` is the initiator, `dst` the responder. Octets are counted at the IP layer as the IP header states them; null means not observed, never zero.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use crate::column::{Mac, Micros, table};
+use crate::column::{Fingerprint, Mac, Micros, Text, table};
 
 table! {"flows": FlowRow, FlowBatch, "flow_end",
     "One row for each export interval of a biflow; the number of flows is the number of rows with flow_part 0." {
@@ -15,8 +14,8 @@ table! {"flows": FlowRow, FlowBatch, "flow_end",
     flow_part: i32, "0 = first", "", "Number of this record within its flow.";
     duration_us: i64, "µs", "IPFIX 162 flowDurationMicroseconds", "flow_end less flow_start, never negative.";
     flow_id: i64, "", "IPFIX 148 flowId", "Hash of key and first time with a fixed seed: the same for all parts of a flow and for any number of lanes.";
-    sensor_id: Arc<str>, "", "IPFIX 149 observationDomainId", "Name of the sensor.";
-    interface: Option<Arc<str>>, "", "IPFIX 82 interfaceName", "Interface the first packet came from, where the source names one.";
+    sensor_id: Text, "", "IPFIX 149 observationDomainId", "Name of the sensor.";
+    interface: Option<Text>, "", "IPFIX 82 interfaceName", "Interface the first packet came from, where the source names one.";
     ip_version: i32, "4, 6", "IPFIX 60 ipVersion", "Version of the IP header.";
     ip_proto: i32, "IANA number", "IPFIX 4 protocolIdentifier", "Transport protocol.";
     proto: &'static str, "tcp, udp, icmp, icmpv6, sctp, …", "Zeek conn.proto", "Transport protocol by name; other where it has none here.";
@@ -34,7 +33,7 @@ table! {"flows": FlowRow, FlowBatch, "flow_end",
     tunnel_src_ip: Option<IpAddr>, "RFC 5952 text", "", "Source of the outermost tunnel over IP of the first packet.";
     tunnel_dst_ip: Option<IpAddr>, "RFC 5952 text", "", "Destination of that tunnel.";
     tunnel_bytes: Option<i64>, "octets, IP layer", "", "Octets of the outermost IP packets beyond bytes: what the tunnels cost. Null without a tunnel.";
-    tunnel_stack: Option<Arc<str>>, "vxlan:42/gre:7", "", "All tunnels of the first packet, outermost first, each with its identifier; beyond 8 their number.";
+    tunnel_stack: Option<Text>, "vxlan:42/gre:7", "", "All tunnels of the first packet, outermost first, each with its identifier; beyond 8 their number.";
     src_mac: Option<Mac>, "", "IPFIX 56 sourceMacAddress", "MAC address that sent the initiator's first packet.";
     dst_mac: Option<Mac>, "", "IPFIX 80 destinationMacAddress", "MAC address on the responder's side.";
     src_packets: i64, "packets", "IPFIX 2 packetDeltaCount", "Packets sent by src.";
@@ -52,17 +51,17 @@ table! {"flows": FlowRow, FlowBatch, "flow_end",
     initiator_evidence: &'static str, "syn, syn_ack, port, first_seen", "", "What decided which side is src.";
     flow_end_reason: &'static str, "idle, active, end, forced, resources", "IPFIX 136 flowEndReason", "Why this record was made.";
     service: Option<&'static str>, "tls, http, dns, …", "Zeek conn.service", "Protocol that was seen in the packets, never guessed from a port.";
-    server_name: Option<Arc<str>>, "lower case", "Zeek ssl.server_name", "The name the client gave for the server; the certificate's where it gave none.";
+    server_name: Option<Text>, "lower case", "Zeek ssl.server_name", "The name the client gave for the server; the certificate's where it gave none.";
     server_name_source: Option<&'static str>, "tls_sni, http_host, …", "", "Where that name stood.";
-    server_names: Vec<Arc<str>>, "at most 8", "", "Further names on the same flow, in order.";
-    dns_names: Vec<Arc<str>>, "at most 4", "", "Names for which this client was given dst_ip as an answer, valid when the flow began; newest first.";
+    server_names: Vec<Text>, "at most 8", "", "Further names on the same flow, in order.";
+    dns_names: Vec<Text>, "at most 4", "", "Names for which this client was given dst_ip as an answer, valid when the flow began; newest first.";
     dns_names_at: Option<Micros>, "UTC", "", "Time of the newest of those answers; of the first, where one was repeated within its minute.";
-    alpn: Option<Arc<str>>, "", "IPFIX -; Zeek ssl.next_protocol", "First protocol the client offered by ALPN.";
+    alpn: Option<Text>, "", "IPFIX -; Zeek ssl.next_protocol", "First protocol the client offered by ALPN.";
     tls_version: Option<&'static str>, "", "Zeek ssl.version", "Highest TLS version the client offered.";
-    tls_ja4: Option<Arc<str>>, "", "", "JA4 of the client hello.";
+    tls_ja4: Option<Fingerprint>, "", "", "JA4 of the client hello.";
     ech_offered: Option<bool>, "", "", "Whether the client hello carried an encrypted_client_hello extension, real or GREASE.";
-    http_user_agent: Option<Arc<str>>, "", "Zeek http.user_agent", "User-Agent of the first request.";
-    site: Option<Arc<str>>, "", "", "Site of the inside end.";
+    http_user_agent: Option<Text>, "", "Zeek http.user_agent", "User-Agent of the first request.";
+    site: Option<Text>, "", "", "Site of the inside end.";
     direction: &'static str, "inbound, outbound, internal, transit, unknown", "ECS network.direction", "Direction as seen from the inside networks; unknown where none are configured.";
     dscp: Option<i32>, "", "IPFIX 195 ipDiffServCodePoint", "DSCP of the first packet.";
     fragments: i64, "packets", "", "Packets that were IP fragments.";

@@ -6,16 +6,14 @@
 //! count is a second equation: `ring_pending (before) + kernel_packets = kernel_drops + packets_seen + ring_pending (after)`. Over all rows of a run,
 //! `Σ exported = Σ flows.packets + Σ rows_lost_packets`.
 
-use std::sync::Arc;
-
-use crate::column::{Micros, table};
+use crate::column::{Micros, Text, table};
 
 table! {"ledger": LedgerRow, LedgerBatch, "ts_end",
     "One row for each interval, interface and lane: where every packet and octet went." {
     ts_start: Micros, "UTC", "", "Begin of the interval: first packet in it.";
     ts_end: Micros, "UTC", "", "End of the interval: last packet in it.";
-    sensor_id: Arc<str>, "", "", "Name of the sensor.";
-    interface: Arc<str>, "", "", "Interface or capture file.";
+    sensor_id: Text, "", "", "Name of the sensor.";
+    interface: Text, "", "", "Interface or capture file.";
     queue: i32, "", "", "Lane.";
     backend: &'static str, "file, stream, tpacket_v3, af_xdp, pnet", "", "Kind of source.";
     kind: &'static str, "interval, gap, event", "", "What the row is.";
@@ -81,5 +79,5 @@ table! {"ledger": LedgerRow, LedgerBatch, "ts_end",
     balance_error: i64, "packets", "", "Packets in less packets out; must be 0.";
     wire_balance_error: i64, "octets", "", "Octets of frames in less out; must be 0.";
     ip_balance_error: i64, "octets", "", "IP octets in less out; must be 0.";
-    detail: Option<Arc<str>>, "", "", "What happened, for gap and event.";
+    detail: Option<Text>, "", "", "What happened, for gap and event.";
 }}

@@ -13,7 +13,7 @@ pub mod reject;
 pub mod rollup;
 pub mod store;
 
-pub use column::{Column, Layout, Mac, Micros, Partition, Table};
+pub use column::{Column, Fingerprint, Layout, Mac, Micros, Partition, Table, Text};
 
 /// Every table of observations, in the order of the reference.
 pub const TABLES: [&Table; 4] = [&flow::TABLE, &dns::TABLE, &devices::TABLE, &ledger::TABLE];

@@ -32,29 +32,27 @@ impl Cell for Sketch {
 /// Declares a rollup: the columns are the same in all.
 macro_rules! rollup {
     ($name:literal, $partition:ident, $doc:literal, $bucket:literal) => {
-        use std::sync::Arc;
-
-        use crate::column::{Micros, table};
+        use crate::column::{Micros, Text, table};
         use crate::rollup::Sketch;
 
         table! {$name: RollupRow, RollupBatch, "bucket_start" by $partition, $doc {
             bucket_start: Micros, "UTC", "", $bucket;
-            sensor_id: Arc<str>, "", "IPFIX 149 observationDomainId", "Name of the sensor.";
-            site: Option<Arc<str>>, "", "", "Site of the inside end.";
-            direction: Arc<str>, "inbound, outbound, internal, transit, unknown", "ECS network.direction", "Direction as seen from the inside networks.";
-            service_vendor: Option<Arc<str>>, "vendor key", "", "Whose service it is; null where nothing names it.";
-            operator: Option<Arc<str>>, "", "", "Organisation that operates the server.";
-            server_country: Option<Arc<str>>, "ISO 3166-1 alpha-2", "", "Country the server's address is in.";
-            vendor_country: Option<Arc<str>>, "ISO 3166-1 alpha-2", "", "Country of the service vendor's seat.";
-            device_vendor: Option<Arc<str>>, "vendor key", "", "Whose device is at the inside end.";
-            evidence: Option<Arc<str>>, "E0 to E5", "", "What supports that the vendor received these bytes.";
+            sensor_id: Text, "", "IPFIX 149 observationDomainId", "Name of the sensor.";
+            site: Option<Text>, "", "", "Site of the inside end.";
+            direction: Text, "inbound, outbound, internal, transit, unknown", "ECS network.direction", "Direction as seen from the inside networks.";
+            service_vendor: Option<Text>, "vendor key", "", "Whose service it is; null where nothing names it.";
+            operator: Option<Text>, "", "", "Organisation that operates the server.";
+            server_country: Option<Text>, "ISO 3166-1 alpha-2", "", "Country the server's address is in.";
+            vendor_country: Option<Text>, "ISO 3166-1 alpha-2", "", "Country of the service vendor's seat.";
+            device_vendor: Option<Text>, "vendor key", "", "Whose device is at the inside end.";
+            evidence: Option<Text>, "E0 to E5", "", "What supports that the vendor received these bytes.";
             flows: i64, "flows", "", "Flows of which the first record ended here.";
             packets_up: i64, "packets", "", "Packets from inside to outside; where neither end is inside, from src to dst.";
             packets_down: i64, "packets", "", "Packets the other way.";
             bytes_up: i64, "octets, IP layer", "", "Octets from inside to outside; where neither end is inside, from src to dst.";
             bytes_down: i64, "octets, IP layer", "", "Octets the other way.";
             clients: Sketch, "sketch", "", "Inside ends, as a sketch: sketch_count(sketch_merge(clients)) says how many distinct ones any rows have together, within 2 % or so.";
-            catalog_id: Arc<str>, "", "", "The catalog that judged.";
+            catalog_id: Text, "", "", "The catalog that judged.";
         }}
     };
 }

@@ -1,13 +1,12 @@
 //! A row of `flows` in which nothing was observed.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use schemas::Micros;
 use schemas::flow::FlowRow;
+use schemas::{Micros, Text};
 
 /// A row of nothing: what no flow here has stays as it is.
-pub(crate) fn blank(sensor_id: Arc<str>) -> FlowRow {
+pub(crate) fn blank(sensor_id: Text) -> FlowRow {
     let zero = IpAddr::from([0, 0, 0, 0]);
     FlowRow {
         flow_start: Micros(0),

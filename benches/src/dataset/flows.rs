@@ -1,10 +1,9 @@
 //! One flow of a made data set: who talks to whom, what the probe would have read of it, how it went. Of a hundred flows 90 go out, 5 come in, 5 stay inside.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use schemas::flow::FlowRow;
-use schemas::{Mac, Micros};
+use schemas::{Mac, Micros, Text};
 
 use crate::dataset::blank::blank;
 use crate::dataset::course::{ACTIVE_US, IDLE_US, course, weigh};
@@ -21,8 +20,8 @@ pub struct Drawing {
     world: World,
     services: Services,
     duration_us: Curve,
-    sensor: Arc<str>,
-    interface: Arc<str>,
+    sensor: Text,
+    interface: Text,
 }
 
 /// Who talks to whom.
@@ -31,8 +30,8 @@ struct Ends<'a> {
     dst_ip: IpAddr,
     macs: [Mac; 2],
     direction: &'static str,
-    name: Option<&'a Arc<str>>,
-    alias: Option<&'a Arc<str>>,
+    name: Option<&'a Text>,
+    alias: Option<&'a Text>,
 }
 
 impl Drawing {
@@ -144,7 +143,7 @@ impl Drawing {
             flow_first_seen: Micros(start_us),
             duration_us: end_us - start_us,
             flow_id: random.bits().cast_signed(),
-            interface: Some(Arc::clone(&self.interface)),
+            interface: Some(self.interface.clone()),
             ip_version: if is_v6 { 6 } else { 4 },
             ip_proto,
             proto,
@@ -159,7 +158,7 @@ impl Drawing {
             initiator_evidence: if ip_proto == TCP { "syn" } else { "port" },
             direction: ends.direction,
             dscp: Some(if random.percent(3) { 46 } else { 0 }),
-            ..blank(Arc::clone(&self.sensor))
+            ..blank(self.sensor.clone())
         }
     }
 }
@@ -169,7 +168,7 @@ fn tell(row: &mut FlowRow, ends: &Ends<'_>, chosen: Chosen<'_>, random: &mut Ran
     let service = chosen.service();
     row.service = service.service;
     if let (Some(source), Some(name)) = (service.name_source, ends.name) {
-        row.server_name = Some(Arc::clone(name));
+        row.server_name = Some(name.clone());
         row.server_name_source = Some(source);
     }
     // The resolver of the others is out of sight.

@@ -1,8 +1,7 @@
 //! What is spoken in a made data set: how often each service, on which port, with what the probe would have read of it.
 
-use std::sync::Arc;
-
 use crate::dataset::random::{Curve, Random, Weighted};
+use schemas::{Fingerprint, Text};
 
 /// IANA's number.
 pub const ICMP: i32 = 1;
@@ -93,7 +92,7 @@ const PAYLOAD_MAX: f64 = 4e9;
 #[derive(Debug)]
 struct Offer {
     service: &'static Service,
-    alpn: Vec<Arc<str>>,
+    alpn: Vec<Text>,
     up: Curve,
     down: Curve,
 }
@@ -102,11 +101,11 @@ struct Offer {
 #[derive(Debug, Clone)]
 pub struct Hello {
     /// First protocol offered.
-    pub alpn: Option<Arc<str>>,
+    pub alpn: Option<Text>,
     /// Highest version offered.
     pub version: &'static str,
     /// Fingerprint.
-    pub ja4: Arc<str>,
+    pub ja4: Fingerprint,
     /// Whether the hello has room for an encrypted one.
     pub ech: bool,
 }
@@ -116,9 +115,9 @@ pub struct Hello {
 pub struct Services {
     offers: Vec<Offer>,
     shares: Weighted,
-    hellos: Vec<Arc<str>>,
+    hellos: Vec<Fingerprint>,
     greeted: Weighted,
-    agents: Vec<Arc<str>>,
+    agents: Vec<Text>,
 }
 
 /// A drawn service.
@@ -135,8 +134,8 @@ impl Services {
         let mut random = Random::of(seed, "hellos", 0);
         let mut hello = |number| {
             let (one, two) = (random.bits() >> 16, random.bits() >> 16);
-            format!("t13d{:02}{:02}h2_{one:012x}_{two:012x}", 10 + number % 7, 8 + number % 9)
-                .into()
+            let (suites, extensions) = (10 + number % 7, 8 + number % 9);
+            Fingerprint::of(&format!("t13d{suites:02}{extensions:02}h2_{one:012x}_{two:012x}"))
         };
         let agent = |number: u32| {
             let (system, major) = (9 + number % 7, 90 + number / 4);
@@ -155,7 +154,7 @@ impl Services {
         Self {
             offers: SERVICES.iter().map(offer).collect(),
             shares: Weighted::new(&shares),
-            hellos: (0..HELLOS).map(&mut hello).collect(),
+            hellos: (0..HELLOS).filter_map(&mut hello).collect(),
             greeted: Weighted::zipf(HELLOS, 1.2),
             agents: (0..AGENTS).map(agent).collect(),
         }
@@ -186,13 +185,13 @@ impl Chosen<'_> {
         Some(Hello {
             alpn: random.one(&self.offer.alpn).cloned(),
             version: if is_new { "TLSv13" } else { "TLSv12" },
-            ja4: self.all.hellos.get(self.all.greeted.pick(random)).cloned()?,
+            ja4: *self.all.hellos.get(self.all.greeted.pick(random))?,
             ech: random.percent(35),
         })
     }
 
     /// The program that asks, where it says so.
-    pub fn agent(&self, random: &mut Random) -> Option<Arc<str>> {
+    pub fn agent(&self, random: &mut Random) -> Option<Text> {
         (self.offer.service.service == Some("http"))
             .then(|| random.one(&self.all.agents).cloned())?
     }

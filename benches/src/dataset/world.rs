@@ -7,9 +7,8 @@
 //! - 20,000 clients of eight sites (`10.16.0.0/13`, `2001:db8::/32`), by `n^-0.6`, and 200 hosts of their own that others call.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
-use schemas::Mac;
+use schemas::{Mac, Text};
 
 use crate::dataset::random::{Random, Weighted};
 
@@ -75,9 +74,9 @@ const MAKERS: [[u8; 3]; 10] = [
 #[derive(Debug, Clone)]
 pub struct Name {
     /// The name.
-    pub text: Arc<str>,
+    pub text: Text,
     /// Where its DNS entry leads.
-    pub alias: Option<Arc<str>>,
+    pub alias: Option<Text>,
     first: u32,
     count: u32,
 }
@@ -110,7 +109,7 @@ pub struct World {
     busy: Weighted,
     clients: Vec<Client>,
     active: Weighted,
-    hosts: Vec<(Arc<str>, Client)>,
+    hosts: Vec<(Text, Client)>,
 }
 
 impl World {
@@ -155,7 +154,7 @@ impl World {
     }
 
     /// A host of the inside and its name.
-    pub fn host(&self, random: &mut Random) -> Option<&(Arc<str>, Client)> {
+    pub fn host(&self, random: &mut Random) -> Option<&(Text, Client)> {
         random.one(&self.hosts)
     }
 }
@@ -277,7 +276,7 @@ fn inside(site: u8, place: u32, random: &mut Random) -> Client {
 }
 
 /// A host that others call, and its name, which is nobody's in the catalog.
-fn host(seed: u64, number: u32) -> (Arc<str>, Client) {
+fn host(seed: u64, number: u32) -> (Text, Client) {
     let mut random = Random::of(seed, "host", u64::from(number));
     let [site, ..] = (number % u32::from(SITES)).to_le_bytes();
     // Behind all clients of the site.

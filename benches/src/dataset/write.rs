@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use ingest::block::{Seen, Time};
@@ -180,7 +180,7 @@ fn write_ledger(
         interface: "eth0".into(),
         watch: None,
     };
-    let row = Account::new(Arc::from(SENSOR), 0, "file").close(&end, exported);
+    let row = Account::new(SENSOR.into(), 0, "file").close(&end, exported);
     let mut batch = LedgerBatch::default();
     batch.append(&row);
     let mut file = publisher.stage(&schemas::ledger::TABLE, Hour::of_micros(begin_us))?;

@@ -15,6 +15,8 @@ pub struct Decoded {
     pub sequence: Option<Sequence>,
     /// Octets of the outermost IP packet that are not the innermost one's.
     pub tunnel_octets: u32,
+    /// Hash of the flow's key, with the secret of the decoder.
+    pub hash: u64,
     /// What a copy of this packet has in common with it.
     pub print: Print,
 }

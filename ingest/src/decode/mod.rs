@@ -62,7 +62,7 @@ pub struct Decoder {
     pub tunnels: Tunnels,
     /// What keeps flows apart beside their ends.
     pub space: FlowSpace,
-    /// What makes the prints of packets, by which copies are known.
+    /// What makes the hashes of flows, and the prints of packets, by which copies are known.
     pub secret: u64,
 }
 
@@ -124,6 +124,7 @@ impl Decoder {
             let mut space = Space::default();
             space.vlan(tags);
             decoded.observation.key = decoded.observation.key.within(space.0);
+            decoded.hash = decoded.observation.key.hash(self.secret);
         }
         Ok(decoded)
     }
@@ -174,6 +175,7 @@ impl Decoder {
             fragment: net.fragment,
             sequence: transport.sequence,
             tunnel_octets: outermost.saturating_sub(net.octets),
+            hash: observation.key.hash(self.secret),
             print: Print::of(frame.bytes, link, net, self.secret),
         }
     }
@@ -194,7 +196,10 @@ impl Decoder {
 
     /// Hash of the two innermost hosts of a frame; what has none goes where 0 goes.
     pub fn lane_hash(self, frame: &Frame<'_>) -> u64 {
-        self.find(frame, &mut ()).map_or(0, |walk| host_pair_hash(&walk.net.from, &walk.net.to))
+        if let Some([from, to]) = plain::hosts(frame, self.tunnels) {
+            return host_pair_hash(&from, &to);
+        }
+        self.walk(frame, &mut ()).map_or(0, |walk| host_pair_hash(&walk.net.from, &walk.net.to))
     }
 }
 
@@ -241,6 +246,10 @@ mod tests {
                 && walk.outermost == walk.net.octets
             {
                 prop_assert_eq!((link, net), (walk.link, walk.net));
+            }
+            if let Some(hosts) = plain::hosts(&frame, decoder.tunnels) {
+                let found = decoder.walk(&frame, &mut ()).map(|walk| [walk.net.from, walk.net.to]);
+                prop_assert_eq!(found, Ok(hosts));
             }
             if let Ok(Decoded { observation, .. }) = decoded {
                 prop_assert_eq!(observation.wire_bytes, original);

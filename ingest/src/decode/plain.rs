@@ -61,6 +61,33 @@ pub(crate) fn packet(
     Some((decoded, start.tags))
 }
 
+/// The two hosts of a plain packet; `None` where the long way has to look.
+#[inline]
+pub(crate) fn hosts(frame: &Frame<'_>, tunnels: Tunnels) -> Option<[[u8; 16]; 2]> {
+    let (bytes, start) = (frame.bytes, Start::of(frame)?);
+    let at = start.ip_at;
+    match start.kind {
+        IPV4 => {
+            let ip: [u8; V4_OCTETS] = array(bytes, at)?;
+            let [first, _, l0, l1, _, _, f0, f1, _, ip_proto, _, _, hosts @ ..] = ip;
+            let is_whole = u16::from_be_bytes([f0, f1]) & 0x3fff == 0;
+            let end = at + usize::from(u16::from_be_bytes([l0, l1]));
+            let [s0, s1, s2, s3, d0, d1, d2, d3] = hosts;
+            transport(frame, ip_proto, (at + V4_OCTETS, end), tunnels)
+                .filter(|_| first == 0x45 && is_whole)
+                .map(|_| [v4_address([s0, s1, s2, s3]), v4_address([d0, d1, d2, d3])])
+        }
+        IPV6 => {
+            let [first, _, _, _, l0, l1, ip_proto, _] = array(bytes, at)?;
+            let end = at + V6_OCTETS + usize::from(u16::from_be_bytes([l0, l1]));
+            transport(frame, ip_proto, (at + V6_OCTETS, end), tunnels)
+                .filter(|_| first >> 4 == 6)
+                .and_then(|_| Some([array(bytes, at + 8)?, array(bytes, at + 24)?]))
+        }
+        _ => None,
+    }
+}
+
 /// What lies before the IP header.
 struct Start {
     ip_at: usize,
@@ -101,6 +128,8 @@ impl Start {
 /// A packet with its key and print.
 struct Whole {
     key: FlowKey,
+    /// Made where the key's parts are still numbers, for to read them back from memory would have to wait for it.
+    hash: u64,
     forward: bool,
     print: Print,
     /// As the IP header says.
@@ -120,20 +149,24 @@ fn v4(frame: &Frame<'_>, start: &Start, tunnels: Tunnels, secret: u64) -> Option
         return None;
     }
     let octets = u32::from(u16::from_be_bytes([l0, l1]));
-    let end = at + octets as usize;
-    let transport = transport(frame, ip_proto, (at + V4_OCTETS, end), tunnels)?;
-    let [from, to] = [[s0, s1, s2, s3], [d0, d1, d2, d3]];
-    let [from_port, to_port] = ports(transport);
-    let rank = |address, port| u64::from(u32::from_be_bytes(address)) << 16 | u64::from(port);
-    let forward = rank(from, from_port) <= rank(to, to_port);
-    let from = Endpoint { address: v4_address(from), port: from_port };
-    let to = Endpoint { address: v4_address(to), port: to_port };
-    let (low, high) = if forward { (from, to) } else { (to, from) };
-    let carried = carried(bytes, at + V4_OCTETS, end);
+    let ends_at = at + octets as usize;
+    let transport = transport(frame, ip_proto, (at + V4_OCTETS, ends_at), tunnels)?;
+    // An end as a number, by which ends are ordered.
+    let [p0, p1, q0, q1, ..] = transport;
+    let from = u64::from_be_bytes([0, 0, s0, s1, s2, s3, p0, p1]);
+    let to = u64::from_be_bytes([0, 0, d0, d1, d2, d3, q0, q1]);
+    let forward = from <= to;
+    let end = |number: u64| {
+        let [_, _, a0, a1, a2, a3, p0, p1] = number.to_be_bytes();
+        let address = v4_address([a0, a1, a2, a3]);
+        Endpoint { address, port: u16::from_be_bytes([p0, p1]) }
+    };
+    let (low, high) = (end(from.min(to)), end(from.max(to)));
+    let carried = carried(bytes, at + V4_OCTETS, ends_at);
     let print = Print::v4(&ip, carried, || start.way(bytes), secret);
     let key = FlowKey { low, high, ip_proto, ip_version: 4, space: [0; 4] };
-    let whole = Whole { key, forward, print, octets, header_octets: V4_OCTETS, at, transport };
-    Some(decoded(frame, &whole))
+    let (hash, header_octets) = (key.hash(secret), V4_OCTETS);
+    Some(decoded(frame, &Whole { key, hash, forward, print, octets, header_octets, at, transport }))
 }
 
 #[inline]
@@ -157,8 +190,8 @@ fn v6(frame: &Frame<'_>, start: &Start, tunnels: Tunnels, secret: u64) -> Option
         ip_proto,
         ip_version: 6,
     });
-    let whole = Whole { key, forward, print, octets, header_octets: V6_OCTETS, at, transport };
-    Some(decoded(frame, &whole))
+    let (hash, header_octets) = (key.hash(secret), V6_OCTETS);
+    Some(decoded(frame, &Whole { key, hash, forward, print, octets, header_octets, at, transport }))
 }
 
 /// A whole transport header between two places in the frame, of UDP with what follows it; of a packet that carries no tunnel.
@@ -194,7 +227,7 @@ const fn ports([f0, f1, t0, t1, ..]: [u8; TRANSPORT]) -> [u16; 2] {
 
 #[inline]
 fn decoded(frame: &Frame<'_>, whole: &Whole) -> Decoded {
-    let Whole { key, forward, print, octets, header_octets, at, transport } = *whole;
+    let Whole { key, hash, forward, print, octets, header_octets, at, transport } = *whole;
     let [_, _, _, _, n0, n1, n2, n3, a0, a1, a2, a3, offset, flags, ..] = transport;
     let is_tcp = key.ip_proto == protocol::TCP;
     let sequence = is_tcp.then(|| Sequence {
@@ -219,7 +252,7 @@ fn decoded(frame: &Frame<'_>, whole: &Whole) -> Decoded {
         header_bytes: u16::try_from(headers).unwrap_or(u16::MAX),
         payload_at: if captured { u16::try_from(payload_at).unwrap_or(0) } else { 0 },
     };
-    Decoded { observation, fragment: None, sequence, tunnel_octets: 0, print }
+    Decoded { observation, fragment: None, sequence, tunnel_octets: 0, hash, print }
 }
 
 fn v4_header(header: [u8; V4_OCTETS], at: usize) -> Option<Net> {

@@ -23,12 +23,12 @@ mod view;
 mod words;
 
 use std::fmt;
-use std::sync::Arc;
 
 pub use error::FilterError;
 
 use crate::frame::{Frame, LinkType};
 use crate::source::live::Instruction;
+use schemas::Text;
 use steps::{Next, Step};
 use view::View;
 
@@ -47,7 +47,7 @@ the outermost IP header; numbers only, networks with a prefix; later fragments h
 /// A filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
-    text: Arc<str>,
+    text: Text,
     steps: Vec<Step>,
 }
 

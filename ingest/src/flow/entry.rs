@@ -1,6 +1,6 @@
 //! One flow in the table: counters since the last record, and what is known of the flow.
 
-use std::sync::Arc;
+use schemas::Text;
 
 use crate::decode::{Detail, protocol};
 use crate::flow::details::Details;
@@ -336,11 +336,11 @@ impl Entry<'_> {
 
     /// Names, once there are any.
     pub fn names(&self) -> Option<&Names> {
-        self.profile.rare.as_ref()?.names.as_deref()
+        self.profile.names.as_deref()
     }
 
     /// What the client's software calls itself, if it did.
-    pub fn user_agent(&self) -> Option<&Arc<str>> {
+    pub fn user_agent(&self) -> Option<&Text> {
         self.names()?.user_agent.as_ref()
     }
 
@@ -376,7 +376,7 @@ impl Entry<'_> {
         let before = name_octets(self.profile);
         let taken = octets + if before == 0 { allocated(size_of::<Names>()) } else { 0 };
         if room.take(taken) {
-            let names = self.profile.rare().names.get_or_insert_default();
+            let names = self.profile.names.get_or_insert_default();
             change(names);
             if let Some(service) = names.service {
                 self.profile.heard.is_of(service);
@@ -412,6 +412,5 @@ pub(super) fn packets(meter: &Meter, profile: &Profile) -> u64 {
 
 /// Octets that a flow's names take.
 pub(super) fn name_octets(profile: &Profile) -> usize {
-    let names = profile.rare.as_ref().and_then(|rare| rare.names.as_ref());
-    names.map_or(0, |names| allocated(size_of::<Names>()) + names.octets())
+    profile.names.as_ref().map_or(0, |names| allocated(size_of::<Names>()) + names.octets())
 }

@@ -1,6 +1,6 @@
 //! What named a flow.
 
-use std::sync::Arc;
+use schemas::Text;
 
 use crate::flow::room::allocated;
 use crate::hint::{ClientHello, Hint, Ja4};
@@ -17,13 +17,13 @@ pub struct Names {
     /// Protocol seen.
     pub service: Option<&'static str>,
     /// First name of the server.
-    pub server_name: Option<Arc<str>>,
+    pub server_name: Option<Text>,
     /// Where that stood.
     pub source: Option<&'static str>,
     /// Further names.
-    pub further: Vec<Arc<str>>,
+    pub further: Vec<Text>,
     /// First ALPN protocol offered.
-    pub alpn: Option<Arc<str>>,
+    pub alpn: Option<Text>,
     /// Highest TLS version offered.
     pub tls_version: Option<&'static str>,
     /// Fingerprint of the client hello.
@@ -31,11 +31,11 @@ pub struct Names {
     /// Whether ECH was offered.
     pub ech_offered: Option<bool>,
     /// User-Agent of the first request.
-    pub user_agent: Option<Arc<str>>,
+    pub user_agent: Option<Text>,
 }
 
 impl Names {
-    fn name(&mut self, name: Option<Arc<str>>, source: &'static str) {
+    fn name(&mut self, name: Option<Text>, source: &'static str) {
         let Some(name) = name else { return };
         // What most programs take for the name, and then all that was sent.
         if source != CERTIFICATE
@@ -44,7 +44,7 @@ impl Names {
             self.name(Some(beginning.into()), source);
         }
         if self.source == Some(CERTIFICATE) && source != CERTIFICATE {
-            let outranked = self.server_name.replace(Arc::clone(&name));
+            let outranked = self.server_name.replace(name.clone());
             self.source = Some(source);
             self.further.retain(|other| *other != name);
             let outranked = outranked.filter(|other| *other != name);
@@ -69,7 +69,7 @@ impl Names {
         let texts = [&self.server_name, &self.alpn, &self.user_agent].into_iter().flatten();
         let list = match self.further.capacity() {
             0 => 0,
-            names => allocated(names * size_of::<Arc<str>>()),
+            names => allocated(names * size_of::<Text>()),
         };
         list + texts.chain(&self.further).map(|text| text_octets(Some(text))).sum::<usize>()
     }
@@ -125,13 +125,13 @@ impl Names {
 }
 
 /// Octets that a text takes.
-fn text_octets(text: Option<&Arc<str>>) -> usize {
+fn text_octets(text: Option<&Text>) -> usize {
     text.map_or(0, |text| allocated(2 * size_of::<usize>() + text.len()))
 }
 
 /// Octets that a hint may add to the names of a flow: its texts, and the list of further names.
 pub(super) fn octets_of(hint: &Hint) -> usize {
-    let texts: [Option<&Arc<str>>; 3] = match hint {
+    let texts: [Option<&Text>; 3] = match hint {
         Hint::Tls(hello) | Hint::Quic(hello) | Hint::Dtls(hello) => {
             [hello.server_name.as_ref(), hello.alpn.as_ref(), None]
         }
@@ -141,11 +141,11 @@ pub(super) fn octets_of(hint: &Hint) -> usize {
         Hint::Certificate(_) => [None; 3],
         Hint::Spoken(spoken) => [spoken.name.as_ref(), None, None],
     };
-    let names: &[Arc<str>] =
+    let names: &[Text] =
         if let Hint::Certificate(certificate) = hint { &certificate.names } else { &[] };
     let texts = texts.into_iter().flatten().chain(names);
-    let list = allocated(FURTHER_NAMES_MAX * size_of::<Arc<str>>());
+    let list = allocated(FURTHER_NAMES_MAX * size_of::<Text>());
     // A text with a NUL in it may be kept twice: up to there, and all of it.
-    let copies = |text: &Arc<str>| 1 + usize::from(before_nul(text).is_some());
+    let copies = |text: &Text| 1 + usize::from(before_nul(text).is_some());
     texts.map(|text| copies(text) * text_octets(Some(text))).sum::<usize>() + list
 }

@@ -10,6 +10,8 @@ use crate::flow::{Heard, Names};
 pub(super) struct Profile {
     /// Time of the flow's first packet.
     pub(super) born_ns: i64,
+    /// What named it.
+    pub(super) names: Option<Box<Names>>,
     /// What most flows do not have.
     pub(super) rare: Option<Box<Rare>>,
     /// How far its streams have been listened to.
@@ -22,12 +24,11 @@ pub(super) struct Profile {
     pub(super) closed_ms: u32,
 }
 
-const _: () = assert!(size_of::<Profile>() == 40);
+const _: () = assert!(size_of::<Profile>() == 48);
 
 /// What most flows do not have.
 #[derive(Debug)]
 pub(super) struct Rare {
-    pub(super) names: Option<Box<Names>>,
     /// Octets of the tunnels around the packets.
     pub(super) tunnel_bytes: u64,
     /// Fragments.
@@ -45,7 +46,6 @@ pub(super) struct Rare {
 impl Default for Rare {
     fn default() -> Self {
         Self {
-            names: None,
             tunnel_bytes: 0,
             fragments: 0,
             missed_bytes: 0,
@@ -60,8 +60,7 @@ impl Default for Rare {
 impl Rare {
     /// Starts the next record.
     pub(super) fn next_part(&mut self) {
-        let Self { names, holes, .. } = std::mem::take(self);
-        *self = Self { names, holes, ..Self::default() };
+        *self = Self { holes: self.holes, ..Self::default() };
     }
 }
 

@@ -144,10 +144,15 @@ impl FlowTable {
         }
         // By now these have come.
         if let Some(filed) = self.wheel.coming(NEAR) {
-            let at = (filed & !AT_END) as usize;
-            if let Some(rare) = self.profiles.get(at).and_then(|profile| profile.rare.as_deref()) {
-                prefetch(rare);
-            }
+            self.expect_names((filed & !AT_END) as usize);
+        }
+    }
+
+    /// A flow will be exported: asks for the memory of its names.
+    #[inline]
+    fn expect_names(&self, at: usize) {
+        if let Some(names) = self.profiles.get(at).and_then(|profile| profile.names.as_deref()) {
+            prefetch(names);
         }
     }
 
@@ -281,7 +286,7 @@ impl FlowTable {
         meter.marks = meter.marks.of_place();
         self.room.give_back(entry::name_octets(profile));
         self.details.give_back(profile.detail);
-        profile.rare = None;
+        (profile.names, profile.rare) = (None, None);
         self.links.leave(&mut self.one_sided, place);
         self.free.push(place);
     }
@@ -325,6 +330,7 @@ impl FlowTable {
     /// Exports everything that is left.
     pub fn flush(&mut self, out: &mut impl Export) {
         for place in 0..self.meters.len() {
+            self.expect_names(place + FAR);
             let place = u32::try_from(place).unwrap_or(u32::MAX);
             let Some(meter) = self.meter(place).filter(|meter| meter.has_packets()) else {
                 continue;

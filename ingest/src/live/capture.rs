@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam::channel::Sender;
+use schemas::Text;
 
 use crate::delivery::Delivery;
 use crate::lane::Tick;
@@ -60,7 +61,7 @@ pub(crate) struct CaptureParts<'a> {
     pub lanes: Vec<Sender<Message>>,
     pub writer: Sender<Delivery>,
     pub metrics: &'a Metrics,
-    pub interface: Arc<str>,
+    pub interface: Text,
     pub tagger: Tagger,
     pub periods: Periods,
 }
@@ -84,7 +85,7 @@ pub(crate) struct Capture<'a> {
     exits: Vec<Exit>,
     writer: Sender<Delivery>,
     metrics: &'a Metrics,
-    interface: Arc<str>,
+    interface: Text,
     periods: Periods,
     tagger: Tagger,
     pool: Pool,
@@ -334,7 +335,7 @@ impl<'a> Capture<'a> {
 
     fn note(&self, (kind, from_ns, to_ns): (&'static str, i64, i64), detail: String, step: i64) {
         let note = Note {
-            interface: Arc::clone(&self.interface),
+            interface: self.interface.clone(),
             kind,
             from_ns,
             to_ns,

@@ -15,6 +15,7 @@ use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
+use schemas::Text;
 use schemas::store::layout::check_sensor;
 use schemas::store::{Store, StoreError};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -79,11 +80,11 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
     let mut settled = setup::spool(args, store, (&settings.sensor, boot), &metrics);
     settled.privacy = privacy.statement();
     let spool = spool::open(settled, recovered);
-    let name: Arc<str> = name.into();
+    let name: Text = name.into();
     let outfit = Outfit {
         settings,
         filter: if args.live.kernel_filter { None } else { filter },
-        interface: Some(Arc::clone(&name)),
+        interface: Some(name.clone()),
         backend: source.backend(),
         kernel_filters: args.live.kernel_filter,
     };
@@ -115,7 +116,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<Outcome, IngestError> {
             lanes: exits,
             writer,
             metrics: &probe.metrics,
-            interface: Arc::clone(&probe.name),
+            interface: probe.name.clone(),
             tagger: Tagger::pinned(probe.outfit.settings.lanes).reading(args.packets.decoder()),
             periods: setup::periods(&args.live),
         });
@@ -164,7 +165,7 @@ struct Threads<'s> {
 struct Probe<'a> {
     args: &'a IngestArgs,
     outfit: Outfit,
-    name: Arc<str>,
+    name: Text,
     clock: MachineClock,
     metrics: Arc<Metrics>,
     stop: Arc<AtomicBool>,
@@ -185,7 +186,7 @@ impl Probe<'_> {
         for number in self.outfit.lanes() {
             let (send, messages) = bounded(MESSAGES_WAITING);
             let lane = self.outfit.lane(number, seed, writer.clone());
-            let interface = Arc::clone(&self.name);
+            let interface = self.name.clone();
             let worker = Worker { number, lane, messages, interface, metrics: &self.metrics };
             exits.push(send);
             workers.push(spawn(scope, &format!("lane-{number}"), move || worker.run())?);
@@ -211,7 +212,7 @@ impl Probe<'_> {
     fn tell_of_gap(&self, writer: &Sender<Delivery>, now: i64) {
         let Some(since) = self.last_alive.filter(|since| *since < now) else { return };
         let note = Note {
-            interface: Arc::clone(&self.name),
+            interface: self.name.clone(),
             kind: "gap",
             from_ns: since,
             to_ns: now,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemas::Text;
 use schemas::store::Store;
 
 use crate::config::{IngestArgs, LiveArgs, Settings, SourceKind};
@@ -112,12 +113,12 @@ pub(crate) fn confinement<'a>(
 pub(crate) fn spool(
     args: &IngestArgs,
     store: Store,
-    (sensor, boot): (&Arc<str>, String),
+    (sensor, boot): (&Text, String),
     metrics: &Arc<Metrics>,
 ) -> SpoolSettings {
     SpoolSettings {
         store,
-        sensor: Arc::clone(sensor),
+        sensor: sensor.clone(),
         boot,
         spool_max_bytes: u64::from(args.live.spool_mb) << 20,
         metrics: Arc::clone(metrics),

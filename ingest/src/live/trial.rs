@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam::channel::{Sender, bounded};
+use schemas::Text;
 use schemas::devices::DeviceRow;
 use schemas::dns::DnsRow;
 use schemas::flow::FlowRow;
@@ -199,7 +200,7 @@ impl Trial<'_> {
 /// A lane with a small table and short times.
 fn lane(
     number: u8,
-    (sensor, interface): (&Arc<str>, &Arc<str>),
+    (sensor, interface): (&Text, &Text),
     writer: Sender<Delivery>,
 ) -> Lane<Sender<Delivery>> {
     let settings = LaneSettings {
@@ -211,9 +212,9 @@ fn lane(
         },
         seed: 7,
         style: RowStyle {
-            sensor: Arc::clone(sensor),
+            sensor: sensor.clone(),
             inside: Inside::default(),
-            interface: Some(Arc::clone(interface)),
+            interface: Some(interface.clone()),
         },
         filter: None,
         packets: PacketArgs::default(),
@@ -232,8 +233,8 @@ fn play(lanes: usize, scene: impl FnOnce(&mut Trial<'_>)) -> Memory {
     }
     let metrics = Metrics::default();
     let hand = Hand(Arc::clone(&world));
-    let interface: Arc<str> = "hand".into();
-    let sensor: Arc<str> = "trial".into();
+    let interface: Text = "hand".into();
+    let sensor: Text = "trial".into();
     thread::scope(|scope| {
         let (writer, deliveries) = bounded(64);
         let mut exits = Vec::new();
@@ -242,12 +243,12 @@ fn play(lanes: usize, scene: impl FnOnce(&mut Trial<'_>)) -> Memory {
             exits.push(send);
             let number = u8::try_from(number).unwrap();
             let lane = lane(number, (&sensor, &interface), writer.clone());
-            let interface = Arc::clone(&interface);
+            let interface = interface.clone();
             let worker = Worker { number, lane, messages, interface, metrics: &metrics };
             scope.spawn(move || worker.run());
         }
         let accounts =
-            (0..lanes).map(|lane| Account::new(Arc::clone(&sensor), lane, "tpacket_v3")).collect();
+            (0..lanes).map(|lane| Account::new(sensor.clone(), lane, "tpacket_v3")).collect();
         let mut sink =
             Sink::live(Memory::default(), accounts, (Resolutions::new(DAY), Privacy::default()));
         let keeper = scope.spawn(move || {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, Sender};
 use crossbeam::queue::ArrayQueue;
+use schemas::Text;
 
 use crate::block::{Block, BlockParts, FrameRef, Seen, Time, Unwalked, Walk};
 use crate::delivery::Delivery;
@@ -20,7 +21,7 @@ pub(crate) struct Worker<'a> {
     pub number: u8,
     pub lane: Lane<Sender<Delivery>>,
     pub messages: Receiver<Message>,
-    pub interface: Arc<str>,
+    pub interface: Text,
     pub metrics: &'a Metrics,
 }
 
@@ -81,7 +82,7 @@ impl Worker<'_> {
         }
         let mut seen = vec![Seen::default(); usize::from(self.number)];
         seen.push(Seen { packets: frames.len() as u64, wire_bytes });
-        let interface = Arc::clone(&self.interface);
+        let interface = self.interface.clone();
         let parts =
             BlockParts { sequence, interval: 0, seen, time, super_frames, interface, frames };
         Block::new(memory, parts, Arc::clone(shelf))

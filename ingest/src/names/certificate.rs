@@ -1,6 +1,6 @@
 //! Names on a server's certificate (RFC 5280 sections 4.1 and 4.2.1.6), as far as it was captured: no more of DER than leads to them.
 
-use std::sync::Arc;
+use schemas::Text;
 
 use crate::names::cursor::Cursor;
 use crate::names::text::host_name;
@@ -21,14 +21,14 @@ const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 29, 17];
 
 /// The subject's common name where it is that of a host, then the alternative names, each once.
-pub(crate) fn names(certificate: &[u8]) -> Vec<Arc<str>> {
+pub(crate) fn names(certificate: &[u8]) -> Vec<Text> {
     let mut found = Vec::new();
     // What ends early has said what it said.
     let _ = walk(certificate, &mut found);
     found
 }
 
-fn walk(certificate: &[u8], found: &mut Vec<Arc<str>>) -> Option<()> {
+fn walk(certificate: &[u8], found: &mut Vec<Text>) -> Option<()> {
     let (_, certificate) = part(&mut Cursor(certificate))?;
     let (_, to_be_signed) = part(&mut Cursor(certificate))?;
     let mut fields = Cursor(to_be_signed);
@@ -80,7 +80,7 @@ fn length(from: &mut Cursor<'_>) -> Option<usize> {
     }
 }
 
-fn common_name(set: &[u8], found: &mut Vec<Arc<str>>) {
+fn common_name(set: &[u8], found: &mut Vec<Text>) {
     let Some((_, attribute)) = part(&mut Cursor(set)) else { return };
     let mut fields = Cursor(attribute);
     if whole(&mut fields) == Some((tag::OBJECT, COMMON_NAME))
@@ -97,7 +97,7 @@ fn is_host(name: &[u8]) -> bool {
     name.contains(&b'.') && name.iter().all(allowed)
 }
 
-fn alternative_names(extension: &[u8], found: &mut Vec<Arc<str>>) {
+fn alternative_names(extension: &[u8], found: &mut Vec<Text>) {
     let mut fields = Cursor(extension);
     if whole(&mut fields) != Some((tag::OBJECT, SUBJECT_ALT_NAME)) {
         return;
@@ -117,7 +117,7 @@ fn alternative_names(extension: &[u8], found: &mut Vec<Arc<str>>) {
     }
 }
 
-fn push(name: &[u8], found: &mut Vec<Arc<str>>) {
+fn push(name: &[u8], found: &mut Vec<Text>) {
     if found.len() < NAMES_MAX
         && let Some(name) = host_name(name)
         && !found.contains(&name)
@@ -175,8 +175,8 @@ pub(crate) mod tests {
     #[test]
     fn rfc5280_common_and_alternative_names() {
         let read = names(&certificate("Www.Line.me", &["line.me", "*.line.me", "line.me"]));
-        assert_eq!(read, ["www.line.me".into(), "line.me".into(), Arc::from("*.line.me")]);
-        assert_eq!(names(&certificate("Line Corporation", &["a.test"])), [Arc::from("a.test")]);
+        assert_eq!(read, ["www.line.me", "line.me".into(), "*.line.me".into()]);
+        assert_eq!(names(&certificate("Line Corporation", &["a.test"])), ["a.test"]);
         let many: Vec<String> = (0..40).map(|number| format!("n{number}.test")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         assert_eq!(names(&certificate("many.test", &many)).len(), NAMES_MAX);

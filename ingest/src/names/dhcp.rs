@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
+
+use schemas::Text;
 
 use crate::decode::bytes::{array, be16, u8_at};
 use crate::names::text::{labels, printable};
@@ -22,11 +23,11 @@ pub struct Lease {
     /// Address it has, wants or was given.
     pub ip: Option<IpAddr>,
     /// Host name.
-    pub hostname: Option<Arc<str>>,
+    pub hostname: Option<Text>,
     /// Vendor class.
-    pub vendor_class: Option<Arc<str>>,
+    pub vendor_class: Option<Text>,
     /// Numbers of the options it wants.
-    pub parameters: Option<Arc<str>>,
+    pub parameters: Option<Text>,
 }
 
 mod option {
@@ -191,13 +192,13 @@ fn duid_mac(duid: &[u8]) -> Option<[u8; 6]> {
 }
 
 /// Text as it was sent, without the zero that some clients end it with.
-fn text(value: Option<&[u8]>) -> Option<Arc<str>> {
+fn text(value: Option<&[u8]>) -> Option<Text> {
     let value = value?;
     let end = value.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
     value.get(..end).filter(|value| !value.is_empty()).map(printable)
 }
 
-fn numbers(numbers: impl Iterator<Item = u16>) -> Option<Arc<str>> {
+fn numbers(numbers: impl Iterator<Item = u16>) -> Option<Text> {
     let mut text = String::new();
     for number in numbers.take(PARAMETERS_MAX) {
         let comma = if text.is_empty() { "" } else { "," };

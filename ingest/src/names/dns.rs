@@ -1,7 +1,8 @@
 //! DNS messages (RFC 1035 section 4): first question and a bounded answer section; of mDNS (RFC 6762) the hosts.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
+
+use schemas::Text;
 
 use crate::decode::bytes::{array, be16, be32};
 use crate::hint::{DnsAnswer, DnsData, DnsMessage};
@@ -220,7 +221,7 @@ impl<'a> Record<'a> {
 }
 
 /// Whether it is an mDNS message, and the name that its sender announces for the address it has.
-pub fn announcement(payload: &[u8], from: IpAddr) -> Option<Option<Arc<str>>> {
+pub fn announcement(payload: &[u8], from: IpAddr) -> Option<Option<Text>> {
     let flags = be16(payload, 2)?;
     if flags & 0x7800 != 0 {
         return None;
@@ -279,7 +280,7 @@ fn name(payload: &[u8], start: usize) -> Option<(String, usize)> {
 }
 
 /// A type by name, as in Zeek's `qtype_name`.
-pub fn type_name(number: u16) -> Arc<str> {
+pub fn type_name(number: u16) -> Text {
     match number {
         kind::A => "A".into(),
         kind::NS => "NS".into(),

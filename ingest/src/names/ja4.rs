@@ -1,13 +1,16 @@
 //! JA4: what a client hello offers, as 36 characters (`FoxIO`, "JA4: TLS Client Fingerprinting", BSD 3-Clause; the rest of JA4+ is not ours to use).
 
-use std::sync::Arc;
-
+use schemas::Fingerprint;
 use sha2::{Digest as _, Sha256};
+use smallvec::SmallVec;
 
 /// Octets of the text.
 const OCTETS: usize = 36;
 /// Octets of a hash that are kept.
 const KEPT: usize = 6;
+
+/// Numbers of a hello; as many as most have lie where they are made.
+pub(crate) type Numbers = SmallVec<[u16; 64]>;
 
 /// A fingerprint, as octets: there may be many, and text takes twice the room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +26,7 @@ pub(crate) struct Offer<'a> {
     /// Cipher suites, two octets each.
     pub(crate) suites: &'a [u8],
     /// Types of the extensions.
-    pub(crate) extensions: Vec<u16>,
+    pub(crate) extensions: Numbers,
     /// Highest version.
     pub(crate) version: u16,
     /// Whether a server is named.
@@ -39,12 +42,12 @@ impl Offer<'_> {
     pub(crate) fn ja4(&self) -> Ja4 {
         let mut suites = words(self.suites);
         suites.sort_unstable();
-        let mut extensions = Vec::with_capacity(self.extensions.len());
-        extensions.extend(self.extensions.iter().copied().filter(|kind| !is_grease(*kind)));
+        let kinds = self.extensions.iter().copied();
+        let mut extensions: Numbers = kinds.filter(|kind| !is_grease(*kind)).collect();
         let [suites_high, suites_low] = two_digits(suites.len());
         let [kinds_high, kinds_low] = two_digits(extensions.len());
         // The name and ALPN are told in the head.
-        extensions.retain(|kind| !matches!(kind, 0 | 16));
+        extensions.retain(|kind| !matches!(*kind, 0 | 16));
         extensions.sort_unstable();
         let [version_high, version_low] = *match self.version {
             0x0304 => b"13",
@@ -85,24 +88,23 @@ impl Ja4 {
         self
     }
 
-    /// As text: each row with a fingerprint has it, so it is made at one go.
-    pub fn text(&self) -> Arc<str> {
-        let mut text = String::with_capacity(OCTETS);
-        text.extend(self.head.map(char::from));
-        for part in [&self.suites, &self.extensions] {
-            text.push('_');
-            for octet in part {
-                text.push(hex_digit(octet >> 4).into());
-                text.push(hex_digit(octet & 15).into());
-            }
+    /// As text.
+    pub fn text(&self) -> Fingerprint {
+        let mut text = [b'_'; OCTETS];
+        let (head, hashes) = text.split_at_mut(self.head.len());
+        head.copy_from_slice(&self.head);
+        for (to, part) in hashes.chunks_mut(1 + 2 * KEPT).zip([&self.suites, &self.extensions]) {
+            let digits =
+                part.iter().flat_map(|octet| [hex_digit(octet >> 4), hex_digit(octet & 15)]);
+            to.iter_mut().skip(1).zip(digits).for_each(|(to, digit)| *to = digit);
         }
-        text.into()
+        Fingerprint(text)
     }
 }
 
 impl std::fmt::Display for Ja4 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.text())
+        f.write_str(self.text().as_str())
     }
 }
 
@@ -111,13 +113,9 @@ pub(crate) const fn is_grease(value: u16) -> bool {
     value & 0x0f0f == 0x0a0a && value >> 8 == value & 0xff
 }
 
-fn words(octets: &[u8]) -> Vec<u16> {
+fn words(octets: &[u8]) -> Numbers {
     let (pairs, _) = octets.as_chunks();
-    let mut words = Vec::with_capacity(pairs.len());
-    words.extend(
-        pairs.iter().map(|pair| u16::from_be_bytes(*pair)).filter(|word| !is_grease(*word)),
-    );
-    words
+    pairs.iter().map(|pair| u16::from_be_bytes(*pair)).filter(|word| !is_grease(*word)).collect()
 }
 
 fn two_digits(count: usize) -> [u8; 2] {
@@ -143,15 +141,18 @@ fn hash(list: &[u16], after: &[u16]) -> [u8; KEPT] {
     if list.is_empty() {
         return [0; KEPT];
     }
-    let mut text = Vec::with_capacity(5 * (list.len() + after.len()));
-    for (separator, values) in [(None, list), (Some(b'_'), after)] {
-        for (place, value) in values.iter().enumerate() {
-            text.extend(if place > 0 { Some(b',') } else { separator });
+    let mut text = SmallVec::<[u8; 512]>::new();
+    for (mut separator, values) in [(b',', list), (b'_', after)] {
+        for value in values {
             let [high, low] = value.to_be_bytes();
-            text.extend([high >> 4, high & 15, low >> 4, low & 15].map(hex_digit));
+            let [a, b, c, d] = [high >> 4, high & 15, low >> 4, low & 15].map(hex_digit);
+            text.extend_from_slice(&[separator, a, b, c, d]);
+            separator = b',';
         }
     }
-    Sha256::digest(&text).first_chunk().copied().unwrap_or_default()
+    // Nothing separates the first number.
+    let text = text.get(1..).unwrap_or_default();
+    Sha256::digest(text).first_chunk().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -171,7 +172,7 @@ mod tests {
         let signatures = octets(&[0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601]);
         let offer = Offer {
             suites: &suites,
-            extensions: vec![
+            extensions: smallvec::smallvec![
                 0x1a1a, 0x001b, 0x0000, 0x0033, 0x0010, 0x4469, 0x0017, 0x002d, 0x000d, 0x0005,
                 0x0023, 0x0012, 0x002b, 0xff01, 0x000b, 0x000a, 0x0015, 0xbaba,
             ],
@@ -187,7 +188,7 @@ mod tests {
     #[test]
     fn what_is_not_offered_is_zero() {
         assert_eq!(Offer::default().ja4().to_string(), "t00i000000_000000000000_000000000000");
-        let many = Offer { extensions: vec![5; 150], ..Offer::default() };
+        let many = Offer { extensions: smallvec::smallvec![5; 150], ..Offer::default() };
         assert!(many.ja4().to_string().starts_with("t00i009900_"));
     }
 

@@ -1,7 +1,8 @@
 //! Bytes of a name as text: lower case, bounded, and without a byte that could do harm where it is shown.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+
+use schemas::Text;
 
 /// Octets of a name that are kept: the limit of a DNS name (RFC 1035 section 2.3.4).
 const NAME_MAX: usize = 255;
@@ -9,22 +10,34 @@ const NAME_MAX: usize = 255;
 const TEXT_MAX: usize = 512;
 
 /// Free text: printable ASCII as it is, any other octet as `\ddd` (RFC 1035 section 5.1), a backslash doubled.
-pub fn printable(bytes: &[u8]) -> Arc<str> {
-    let mut text = String::with_capacity(bytes.len().min(TEXT_MAX));
-    escape(&mut text, bytes.get(..TEXT_MAX).unwrap_or(bytes));
-    text.into()
+pub fn printable(bytes: &[u8]) -> Text {
+    escaped(bytes.get(..TEXT_MAX).unwrap_or(bytes))
 }
 
 /// A host name: escaped likewise, lower case, without the last dot.
-pub(crate) fn host_name(bytes: &[u8]) -> Option<Arc<str>> {
+pub(crate) fn host_name(bytes: &[u8]) -> Option<Text> {
     let bytes = bytes.strip_suffix(b".").unwrap_or(bytes);
     if bytes.is_empty() {
         return None;
     }
+    let mut name = [0; NAME_MAX];
+    let length = bytes.len().min(NAME_MAX);
+    let name = name.get_mut(..length)?;
+    name.copy_from_slice(bytes.get(..length)?);
+    name.make_ascii_lowercase();
+    Some(escaped(name))
+}
+
+/// Octets in escaped form; most are what they are.
+fn escaped(bytes: &[u8]) -> Text {
+    if bytes.iter().all(|octet| matches!(octet, b' '..=b'~') & (*octet != b'\\'))
+        && let Ok(text) = str::from_utf8(bytes)
+    {
+        return text.into();
+    }
     let mut text = String::with_capacity(bytes.len());
-    escape(&mut text, bytes.get(..NAME_MAX).unwrap_or(bytes));
-    text.make_ascii_lowercase();
-    Some(text.into())
+    escape(&mut text, bytes);
+    text.into()
 }
 
 /// The beginning of an escaped text, up to a NUL: most programs take that for all of it. None where there is no NUL, or nothing before it.
@@ -43,7 +56,7 @@ pub(crate) fn before_nul(text: &str) -> Option<&str> {
 }
 
 /// A name in labels with their lengths (RFC 1035 section 3.1), as far as they go; written like [`host_name`].
-pub(crate) fn labels(mut bytes: &[u8]) -> Option<Arc<str>> {
+pub(crate) fn labels(mut bytes: &[u8]) -> Option<Text> {
     let mut text = String::new();
     while let Some((&length @ 1..=63, rest)) = bytes.split_first() {
         let (label, behind) = rest.split_at_checked(usize::from(length))?;

@@ -2,7 +2,8 @@
 //! server's certificate (RFC 5246 section 7.4.2). The hello of DTLS is the same but for a cookie.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+
+use schemas::Text;
 
 use crate::hint::{Certificate, ClientHello, Hint};
 use crate::names::certificate;
@@ -29,8 +30,6 @@ pub(crate) const RECORD_HANDSHAKE: u8 = 22;
 const RECORD_MAX: usize = (1 << 14) + 2048;
 /// Extensions that are read: browsers send some twenty.
 const EXTENSIONS_MAX: usize = 128;
-/// As many as most hellos have.
-const EXTENSIONS_USUAL: usize = 24;
 pub(crate) const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 const CERTIFICATE: u8 = 11;
@@ -162,7 +161,6 @@ pub(crate) fn hello(body: &[u8], is_whole: bool, major: u8) -> Option<ClientHell
     let mut hello = ClientHello::default();
     // No extensions at all is allowed before TLS 1.3.
     if message.u16().is_some() {
-        offer.extensions.reserve(EXTENSIONS_USUAL);
         while offer.extensions.len() < EXTENSIONS_MAX
             && let (Some(kind), Some(body)) = (message.u16(), message.vector16())
         {
@@ -206,7 +204,7 @@ fn read_extension<'a>(
     }
 }
 
-fn server_name(body: &[u8]) -> Option<Arc<str>> {
+fn server_name(body: &[u8]) -> Option<Text> {
     let mut list = Cursor(Cursor(body).vector16()?);
     while let (Some(kind), Some(name)) = (list.u8(), list.vector16()) {
         if kind == 0 {

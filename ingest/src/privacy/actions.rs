@@ -3,12 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use schemas::Mac;
 use schemas::devices::DeviceRow;
 use schemas::dns::DnsRow;
 use schemas::flow::FlowRow;
+use schemas::{Mac, Text};
 
 use crate::privacy::addresses::Veil;
 use crate::privacy::profile::Profile;
@@ -78,20 +77,20 @@ action! {
 action! {
     /// The same of several, as text.
     TunnelStack = "black-marker for ids", "permutation of ids";
-    Option<Arc<str>>: |veil, stack| stack.map(|stack| veil.tunnel_stack(&stack));
+    Option<Text>: |veil, stack| stack.map(|stack| veil.tunnel_stack(&stack));
 }
 action! {
     /// A name, or an address as text.
     Name = "truncation of inside addresses in it, black-marker for names of local devices and of inside hosts",
         "prefix-preserving pseudonymization of inside addresses in it, black-marker for names of local devices and of inside hosts";
-    Arc<str>: |veil, name| veil.name(name);
-    Option<Arc<str>>: |veil, name| name.map(|name| veil.name(name));
-    Vec<Arc<str>>: |veil, names| names.into_iter().map(|name| veil.name(name)).collect();
+    Text: |veil, name| veil.name(name);
+    Option<Text>: |veil, name| name.map(|name| veil.name(name));
+    Vec<Text>: |veil, names| names.into_iter().map(|name| veil.name(name)).collect();
 }
 action! {
     /// Software and device as they call themselves, sometimes with a number of their own.
     Agent = "black-marker", "black-marker for digits";
-    Option<Arc<str>>: |veil, agent| match veil.profile {
+    Option<Text>: |veil, agent| match veil.profile {
         Profile::Pseudonymise => agent.map(|agent| Veil::agent(&agent)),
         _ => None,
     };
@@ -100,7 +99,7 @@ action! {
 action! {
     /// A kind of devices, as they call it.
     Class = "black-marker where a name or a number of its own is in it", "black-marker where a name or a number of its own is in it";
-    Option<Arc<str>>: |veil, class| class.and_then(|class| veil.class(class));
+    Option<Text>: |veil, class| class.and_then(|class| veil.class(class));
 }
 
 action! {
@@ -112,7 +111,7 @@ action! {
 action! {
     /// A device as its owner calls it.
     Called = "black-marker", "black-marker";
-    Option<Arc<str>>: |_, _| None;
+    Option<Text>: |_, _| None;
 }
 
 macro_rules! actions {

@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
 use aes::cipher::BlockCipherEncrypt as _;
 use aes::{Aes128, Block};
-use schemas::Mac;
+use schemas::{Mac, Text};
 
 use crate::direction::Inside;
 use crate::privacy::key::Key;
@@ -136,7 +135,7 @@ impl Veil {
     }
 
     /// The same, for each of `kind:id/kind:id`; what is no number is left out.
-    pub(crate) fn tunnel_stack(&self, stack: &str) -> Arc<str> {
+    pub(crate) fn tunnel_stack(&self, stack: &str) -> Text {
         let hidden = |tunnel: &str| {
             let (kind, id) = tunnel.split_once(':')?;
             match id.parse().ok().and_then(|id| self.tunnel_id(id)) {

@@ -2,12 +2,11 @@
 //! them.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use schemas::Mac;
 use schemas::devices::DeviceRow;
 use schemas::dns::DnsRow;
 use schemas::flow::FlowRow;
+use schemas::{Mac, Text};
 
 use crate::privacy::addresses::Veil;
 use crate::privacy::names::REVERSE;
@@ -33,7 +32,7 @@ impl Veil {
     /// A lookup: the name whose answer is an inside address, with all names on the way there; and the answer for an inside address.
     pub(crate) fn unnamed_lookup(&self, mut row: DnsRow) -> DnsRow {
         let is_inside =
-            |text: &Arc<str>| text.parse::<IpAddr>().is_ok_and(|address| self.is_inside(address));
+            |text: &Text| text.parse::<IpAddr>().is_ok_and(|address| self.is_inside(address));
         let tells = row.answers.iter().any(is_inside);
         if tells {
             row.query = HOST.into();
@@ -76,7 +75,7 @@ impl Veil {
     }
 
     /// What a client says of its kind, unless there is a number in it that may be its own: of a MAC address, or as long as a serial number.
-    pub(crate) fn class(&self, class: Arc<str>) -> Option<Arc<str>> {
+    pub(crate) fn class(&self, class: Text) -> Option<Text> {
         let mut digits = 0;
         let mut hexadecimal = 0;
         for c in class.chars() {

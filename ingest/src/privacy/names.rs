@@ -5,7 +5,8 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
-use std::sync::Arc;
+
+use schemas::Text;
 
 use crate::privacy::addresses::Veil;
 
@@ -23,7 +24,7 @@ const NIBBLES: usize = 32;
 
 impl Veil {
     /// A name, as far as it tells nobody who is inside.
-    pub(crate) fn name(&self, name: Arc<str>) -> Arc<str> {
+    pub(crate) fn name(&self, name: Text) -> Text {
         if let Ok(address) = name.parse() {
             return self.hidden(address).map_or(name, |hidden| hidden.to_string().into());
         }
@@ -37,7 +38,7 @@ impl Veil {
                 && rest.as_bytes().get(suffix.len()).is_none_or(|next| *next == b'.')
             {
                 let reverse = self.reverse(labels, numbers);
-                return reverse.map_or_else(|| Arc::clone(&name), |labels| (labels + rest).into());
+                return reverse.map_or_else(|| name.clone(), |labels| (labels + rest).into());
             }
         }
         let name = self.with_v6(&name).map_or(name, Into::into);
@@ -189,7 +190,7 @@ impl Veil {
     }
 
     /// What software says of itself: its numbers are those of a model and a version, and perhaps of one device.
-    pub(crate) fn agent(agent: &str) -> Arc<str> {
+    pub(crate) fn agent(agent: &str) -> Text {
         agent.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect::<String>().into()
     }
 }

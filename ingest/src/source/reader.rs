@@ -5,7 +5,8 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+
+use schemas::Text;
 
 use crate::block::{Block, FrameRef};
 use crate::source::container::{Format, Stop};
@@ -18,7 +19,7 @@ use crate::source::{Damage, SourceError};
 /// A capture file, or a stream of one.
 pub struct FileSource {
     path: PathBuf,
-    name: Arc<str>,
+    name: Text,
     input: Box<dyn Read + Send>,
     format: Box<dyn Format>,
     pool: Pool,
@@ -80,7 +81,7 @@ impl FileSource {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         Ok(Self {
             path: path.to_owned(),
-            name: Arc::from(&*name),
+            name: Text::new(name),
             input,
             format,
             pool: pool.clone(),
@@ -154,7 +155,7 @@ impl FileSource {
                 self.conclude();
             }
             let memory = self.pool.memory(buffer);
-            let interface = Arc::clone(&self.name);
+            let interface = self.name.clone();
             let mut out = Cutting { pool: &self.pool, interface: &interface, blocks: &mut blocks };
             tagger.cut(&memory, frames, &mut out);
         }

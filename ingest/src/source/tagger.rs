@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use schemas::Text;
+
 use crate::block::{Block, BlockParts, FrameRef, Memory, Seen, Time, Walk};
 use crate::decode::{Decoder, FlowSpace, Tunnels};
 use crate::frame::Frame;
@@ -47,7 +49,7 @@ impl Tagger {
     }
 
     /// Tags the frames of a walk.
-    pub(crate) fn tag(&mut self, walk: Walk, interface: &Arc<str>, pool: &Pool) -> Vec<Block> {
+    pub(crate) fn tag(&mut self, walk: Walk, interface: &Text, pool: &Pool) -> Vec<Block> {
         let Walk { memory, frames, super_frames } = walk;
         let mut blocks = Vec::new();
         // A clock that was set back must not make all that follows look late.
@@ -146,7 +148,7 @@ impl Tagger {
             seen: Vec::new(),
             time: Time::NONE,
             super_frames: 0,
-            interface: Arc::clone(out.interface),
+            interface: out.interface.clone(),
             frames: Vec::new(),
         }
     }
@@ -155,7 +157,7 @@ impl Tagger {
 /// Where blocks are put.
 pub(crate) struct Cutting<'a> {
     pub(crate) pool: &'a Pool,
-    pub(crate) interface: &'a Arc<str>,
+    pub(crate) interface: &'a Text,
     pub(crate) blocks: &'a mut Vec<Block>,
 }
 

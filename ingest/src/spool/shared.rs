@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::sys::statvfs::statvfs;
+use schemas::Text;
 use schemas::store::spool::Sums;
 use schemas::store::{Statement, Store};
 
@@ -22,7 +23,7 @@ pub struct SpoolSettings {
     /// Where the rows end up.
     pub store: Store,
     /// Name of the sensor.
-    pub sensor: Arc<str>,
+    pub sensor: Text,
     /// Name of the run, unique and without `-`.
     pub boot: String,
     /// Octets the spool may take; at the limit the oldest closed file is dropped.

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::process::Command;
-use std::sync::Arc;
 
 use ingest::decode::{Detail, Link, Tunnel};
 use ingest::flow::{
@@ -10,6 +9,7 @@ use ingest::flow::{
 };
 use ingest::hint::{ClientHello, Hint};
 use ingest::observation::Observation;
+use schemas::Text;
 
 const SECOND_NS: i64 = 1_000_000_000;
 
@@ -190,7 +190,7 @@ fn a_flood_in_a_process_of_its_own() {
         let mut attack = Attack::new(flows_max);
         let allowed = limits(flows_max).table_bytes();
         let mut highest = 0;
-        let name: Arc<str> = "a".repeat(120).into();
+        let name: Text = "a".repeat(120).into();
         for number in 0..2_500_000 {
             let clock = i64::try_from(number).unwrap() * 2_000;
             if number % 100_000 == 0 {
