@@ -11,6 +11,7 @@ pub mod cpu;
 pub mod dataset;
 pub mod feed;
 pub mod floor;
+pub mod lanes;
 pub mod live;
 pub mod model;
 pub mod others;

@@ -59,6 +59,7 @@ pub use config::IngestArgs;
 pub use direction::{Inside, Prefix};
 pub use error::IngestError;
 pub use outcome::Outcome;
+pub use pipeline::{BLOCKS_WAITING, DELIVERIES_WAITING};
 pub use privacy::{PrivacyArgs, PrivacyError, Profile};
 pub use sink::Written;
 

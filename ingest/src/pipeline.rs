@@ -28,9 +28,9 @@ use crate::sink::{Sink, Written};
 use crate::source::{Damage, FileSource, Pool, SourceError, Tagger};
 
 /// Blocks that wait before a lane.
-const BLOCKS_WAITING: usize = 8;
+pub const BLOCKS_WAITING: usize = 8;
 /// Deliveries that wait before the writer.
-const DELIVERIES_WAITING: usize = 16;
+pub const DELIVERIES_WAITING: usize = 16;
 
 impl Outbox for Sender<Delivery> {
     fn send(&mut self, delivery: Delivery) -> bool {

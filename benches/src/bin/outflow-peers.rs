@@ -14,10 +14,12 @@ use benches::capture::{SEED, Traffic};
 use benches::cliff::{Felt, felt, packets_of};
 use benches::contest::{Arena, Contest, named, peers, real};
 use benches::cpu::{self, MEASURE};
+use benches::lanes::forecast::{Forecast, Question};
+use benches::lanes::stages::Subject;
 use benches::model::{Model, NEEDED, PRICED};
 use benches::ours::{FLOOR, OFF, PROBE, WALK, floored, flows_max, walked};
 use benches::peer::Peer;
-use clap::Parser;
+use clap::{Parser, value_parser};
 use ingest::config::IngestArgs;
 use mimalloc::MiMalloc;
 use serde_json::{Value, json};
@@ -72,6 +74,24 @@ enum Task {
         /// Packets of each flow once it is there, on average; 20 million in all at least
         #[arg(long, default_value_t = 50)]
         each: u64,
+    },
+    /// What more lanes on more processors would give, and what stops them: measured steps, played through
+    ///
+    /// Each step of the packet path is measured on one thread. A simulation then plays them: a reader, queues of blocks, lanes that pass over each
+    /// other's packets, a queue of deliveries, writers; processors are shared out fairly. `file` is the probe as it is; `in order of lanes`, if no lane
+    /// saw what is another's; `rings`, if each lane had a ring of the kernel (whose own work is not counted); `writers`, if there were more of them. The
+    /// real probe is run with one and with two lanes beside it: the error says how far to trust the rest, which knows nothing of memory that more
+    /// processors share.
+    Lanes {
+        /// Their numbers
+        #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4, 8, 15], value_parser = value_parser!(u8).range(1..=32))]
+        lanes: Vec<u8>,
+        /// Numbers of processors
+        #[arg(long, value_delimiter = ',', default_values_t = [2, 16], value_parser = value_parser!(u8).range(1..))]
+        cores: Vec<u8>,
+        /// A capture of your own [default: the mix]
+        #[arg(long, value_name = "FILE")]
+        capture: Option<PathBuf>,
     },
     /// Only write a capture
     Make {
@@ -218,6 +238,21 @@ impl Arguments {
         Ok(json!(shares))
     }
 
+    fn lanes(&self, lanes: &[u8], cores: &[u8], own: Option<&Path>) -> Result<Forecast> {
+        let scratch = self.scratch()?;
+        let made = scratch.path().join("capture.pcap");
+        let (capture, flows) = if let Some(own) = own {
+            (own, 0)
+        } else {
+            let written = Traffic::Mix.write(SEED, self.packets_of(Traffic::Mix), &made)?;
+            (made.as_path(), written.flows)
+        };
+        let subject = Subject { capture, flows_max: flows_max(flows).parse()? };
+        let lanes = lanes.iter().copied().map(usize::from).collect();
+        let question = Question { lanes, cores: cores.to_vec(), rounds: self.rounds };
+        Forecast::of(&subject, &question, scratch.path())
+    }
+
     fn cliff(&self, flows: &[u32], each: u64, out: &mut impl Write) -> Result<Value> {
         if !self.json {
             writeln!(
@@ -274,6 +309,13 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
         Task::Model => arguments.model(out)?,
         Task::Worst => arguments.worst(out)?,
         Task::Cliff { flows, each } => arguments.cliff(flows, *each, out)?,
+        Task::Lanes { lanes, cores, capture } => {
+            let forecast = arguments.lanes(lanes, cores, capture.as_deref())?;
+            if !arguments.json {
+                forecast.print(out)?;
+            }
+            forecast.json()
+        }
         Task::Make { traffic, out: path, seed } => {
             let written = traffic.write(*seed, arguments.packets_of(*traffic), path)?;
             return Ok(writeln!(out, "{written:?}")?);

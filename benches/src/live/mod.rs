@@ -15,7 +15,7 @@
 mod lab;
 
 pub mod count;
-mod process;
+pub(crate) mod process;
 pub mod rates;
 mod receiver;
 mod report;

@@ -5,6 +5,8 @@ use std::error::Error;
 use std::time::Duration;
 use std::{fs, thread};
 
+use nix::unistd::{SysconfVar, sysconf};
+
 /// Between two looks whether a process has come to rest, and time on the processor that is rest.
 const LOOK: Duration = Duration::from_millis(250);
 const REST: Duration = Duration::from_millis(8);
@@ -52,6 +54,12 @@ impl Threads {
         self.0.iter().map(|(number, (name, _))| (*number, name.as_str()))
     }
 
+    /// Those of one name, in the order in which they began, with their time.
+    pub(crate) fn named(&self, name: &str) -> impl Iterator<Item = (u32, Duration)> {
+        let of_name = self.0.iter().filter(move |(_, (known, _))| known == name);
+        of_name.map(|(number, (_, spent))| (*number, *spent))
+    }
+
     fn total(&self) -> Duration {
         self.0.values().map(|(_, spent)| *spent).sum()
     }
@@ -79,6 +87,19 @@ pub(crate) fn status(process: u32, name: &str) -> Result<u64, Box<dyn Error>> {
     Ok(number.ok_or_else(|| format!("/proc/{process}/status has no {name}"))?)
 }
 
+/// Time that nobody used, of all processors since the machine began.
+pub(crate) fn idle() -> Result<Duration, Box<dyn Error>> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let ticks = sysconf(SysconfVar::CLK_TCK)?.and_then(|ticks| u32::try_from(ticks).ok());
+    // user, nice, system, idle, waiting for a disk
+    let times = stat.lines().next().map(|line| line.split_whitespace().skip(4).take(2));
+    let idle = times.and_then(|times| times.map(|time| time.parse::<u64>().ok()).sum());
+    let (Some(ticks), Some(idle)) = (ticks, idle) else {
+        return Err("/proc/stat has an unknown form".into());
+    };
+    Ok(Duration::from_secs(idle) / ticks.max(1))
+}
+
 /// Open descriptors.
 pub(crate) fn descriptors(process: u32) -> Result<usize, Box<dyn Error>> {
     Ok(fs::read_dir(format!("/proc/{process}/fd"))?.count())
@@ -103,6 +124,7 @@ mod tests {
         let spent = worker.join().unwrap().since(&before);
         assert!(spent["busy"] > Duration::from_millis(1), "{spent:?}");
         assert!(status(process, "VmRSS").unwrap() > 100 && status(process, "Threads").unwrap() > 0);
+        assert!(idle().unwrap() > Duration::ZERO);
         assert!(descriptors(process).unwrap() > 2 && status(process, "Nothing").is_err());
     }
 }
