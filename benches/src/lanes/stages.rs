@@ -45,13 +45,19 @@ pub struct Subject<'a> {
 
 /// What the steps took, nanoseconds in all.
 #[derive(Debug, Clone, Copy)]
-struct Took {
+pub struct Steps {
+    /// Reading octets only.
     octets: f64,
+    /// The reader's work, for one lane and for two.
     one: f64,
     two: f64,
+    /// The only lane's, and its end.
     own: f64,
     ends: f64,
+    last_rows: u64,
+    /// That of a lane which no packet is for.
     foreign: f64,
+    /// Handles given and taken.
     hand: f64,
 }
 
@@ -141,38 +147,18 @@ impl Subject<'_> {
         Ok((took, end, rows.load(Ordering::Relaxed) - before))
     }
 
-    fn round(&self) -> Result<(Took, u64)> {
+    /// All steps but the writer's, once.
+    pub fn steps(&self) -> Result<Steps> {
         let (own, ends, last_rows) = self.taken(0, 1)?;
-        let took = Took {
+        Ok(Steps {
             octets: octets(self.capture)?,
             one: self.read(1, |_| Ok(()))?.0,
             two: self.read(2, |_| Ok(()))?.0,
             own,
             ends,
+            last_rows,
             foreign: self.taken(NOBODY, 2)?.0,
             hand: handed()?,
-        };
-        Ok((took, last_rows))
-    }
-
-    /// Prices of all steps but the writer's, least of so many rounds; the capture has so many packets.
-    pub fn prices(&self, packets: u64, rounds: usize) -> Result<Prices> {
-        let (mut least, last_rows) = self.round()?;
-        for _ in 1..rounds {
-            let (next, _) = self.round()?;
-            least = least.least(&next);
-        }
-        let each = |ns: f64| ns / real(packets.max(1));
-        let beyond = |ns: f64, base: f64| each((ns - base).max(0.0));
-        Ok(Prices {
-            read: each(least.octets),
-            walk: beyond(least.one, least.octets),
-            tag: beyond(least.two, least.one),
-            own: each(least.own),
-            foreign: each(least.foreign),
-            last_row: least.ends / real(last_rows.max(1)),
-            row: 0.0,
-            hand: least.hand / real(HANDLES) / 2.0,
         })
     }
 
@@ -201,9 +187,12 @@ impl Subject<'_> {
     }
 }
 
-impl Took {
-    fn least(&self, other: &Self) -> Self {
+impl Steps {
+    /// The least of each.
+    #[must_use]
+    pub fn least(&self, other: &Self) -> Self {
         Self {
+            last_rows: self.last_rows,
             octets: self.octets.min(other.octets),
             one: self.one.min(other.one),
             two: self.two.min(other.two),
@@ -211,6 +200,22 @@ impl Took {
             ends: self.ends.min(other.ends),
             foreign: self.foreign.min(other.foreign),
             hand: self.hand.min(other.hand),
+        }
+    }
+
+    /// Prices, where there were so many packets and a row costs the writer so much.
+    pub fn prices(&self, packets: u64, row: f64) -> Prices {
+        let each = |ns: f64| ns / real(packets.max(1));
+        let beyond = |ns: f64, base: f64| each((ns - base).max(0.0));
+        Prices {
+            read: each(self.octets),
+            walk: beyond(self.one, self.octets),
+            tag: beyond(self.two, self.one),
+            own: each(self.own),
+            foreign: each(self.foreign),
+            last_row: self.ends / real(self.last_rows.max(1)),
+            row,
+            hand: self.hand / real(HANDLES) / 2.0,
         }
     }
 }
@@ -254,7 +259,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let written = Mix::new(5, 30_000).write_pcap(file.as_file()).unwrap();
         let subject = Subject { capture: file.path(), flows_max: 1 << 16 };
-        let prices = subject.prices(written.packets, 1).unwrap();
+        let prices = subject.steps().unwrap().prices(written.packets, 1.0);
         let all = [prices.read, prices.own, prices.foreign, prices.last_row, prices.hand];
         assert!(all.iter().all(|price| *price > 0.0), "{prices:?}");
         assert!(prices.foreign < prices.own, "{prices:?}");
