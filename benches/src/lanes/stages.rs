@@ -102,7 +102,7 @@ impl Subject<'_> {
             limits: settings.limits,
             seed: SEED,
             style: RowStyle {
-                sensor: Arc::clone(&settings.sensor),
+                sensor: settings.sensor.clone(),
                 inside: settings.inside,
                 interface: None,
             },
