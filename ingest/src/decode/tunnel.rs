@@ -84,14 +84,9 @@ pub(crate) fn may_be_udp(
     if is_ours(from) || is_ours(to) {
         return true;
     }
-    // See `on_any_port`: VXLAN, version 0 of Geneve, GTP-U, and IPv6 as long as the datagram.
     let at = at + 8;
-    tunnels == Tunnels::All
-        && array(bytes, at).is_some_and(|[first, second, _, _, high, low]| match (first, second) {
-            (0x08, 0) | (0x00..=0x3f, 0 | 0x40) | (0x30..=0x37, 255) => true,
-            (0x60..=0x6f, _) => at + 40 + usize::from(u16::from_be_bytes([high, low])) == end,
-            _ => false,
-        })
+    let head = || array(bytes, at).zip(end.checked_sub(at));
+    tunnels == Tunnels::All && head().is_some_and(|(head, octets)| looks_like(head, octets).is_some())
 }
 
 fn udp(bytes: &[u8], net: &Net, tunnels: Tunnels) -> Option<Opened> {
@@ -127,32 +122,37 @@ fn udp(bytes: &[u8], net: &Net, tunnels: Tunnels) -> Option<Opened> {
     }
 }
 
-/// Headers that stand out on any port: every reserved bit as it must be, every length as the datagram's.
-fn on_any_port(bytes: &[u8], at: usize, end: usize) -> Option<Opened> {
-    let head: [u8; 8] = array(bytes, at)?;
-    let octets = end.checked_sub(at)?;
-    let opened = match head {
-        [0x08, 0, 0, 0, .., 0] => overlay::vxlan(bytes, at)?,
-        [flags, 255, high, low, ..] if flags & 0xf8 == 0x30 => {
-            let stated = usize::from(u16::from_be_bytes([high, low]));
-            (stated + 8 == octets).then(|| overlay::gtp(bytes, at))??
-        }
-        // Version 6, as long as the datagram, and one of its ends is a client's (RFC 4380 section 2.7).
-        [0x60..=0x6f, _, _, _, high, low, _, _] => {
-            let stated = usize::from(u16::from_be_bytes([high, low]));
-            let is_client = |end| be32(bytes, at + end) == Some(0x2001_0000);
-            let is_teredo = stated + 40 == octets && (is_client(8) || is_client(24));
-            is_teredo.then(|| overlay::teredo(bytes, at))??
-        }
+/// Headers that stand out on any port: every reserved bit as it must be, every length as the datagram's, which has so many octets behind its header.
+#[inline]
+fn looks_like(head: [u8; 8], octets: usize) -> Option<Kind> {
+    let [first, second, high, low, length_high, length_low, _, last] = head;
+    let stated = |high, low| usize::from(u16::from_be_bytes([high, low]));
+    match (first, second) {
+        (0x08, 0) if [high, low, last] == [0; 3] => Some(Kind::Vxlan),
+        (0x30..=0x37, 255) if stated(high, low) + 8 == octets => Some(Kind::Gtp),
+        // Version 6, as long as the datagram.
+        (0x60..=0x6f, _) if stated(length_high, length_low) + 40 == octets => Some(Kind::Teredo),
         // Version 0, no control message, nothing reserved (RFC 8926 section 3.4).
-        [0x00..=0x3f, flags, high, low, .., 0] if flags & 0xbf == 0 => {
+        (0x00..=0x3f, 0 | 0x40) if last == 0 => {
             let kind = u16::from_be_bytes([high, low]);
-            let is_known = matches!(kind, TRANSPARENT_ETHERNET | 0x0800 | 0x86dd);
-            is_known.then(|| overlay::geneve(bytes, at))??
+            matches!(kind, TRANSPARENT_ETHERNET | 0x0800 | 0x86dd).then_some(Kind::Geneve)
         }
-        _ => return None,
+        _ => None,
+    }
+}
+
+fn on_any_port(bytes: &[u8], at: usize, end: usize) -> Option<Opened> {
+    let opened = match looks_like(array(bytes, at)?, end.checked_sub(at)?)? {
+        Kind::Vxlan => overlay::vxlan(bytes, at),
+        Kind::Gtp => overlay::gtp(bytes, at),
+        Kind::Geneve => overlay::geneve(bytes, at),
+        // One of its ends is a client's (RFC 4380 section 2.7).
+        _ => {
+            let is_client = |end| be32(bytes, at + end) == Some(0x2001_0000);
+            (is_client(8) || is_client(24)).then(|| overlay::teredo(bytes, at))?
+        }
     };
-    Some(opened.unsure())
+    opened.map(Opened::unsure)
 }
 
 /// A PIM register message (RFC 7761 section 4.9.3): a router's copy of a multicast packet.
