@@ -13,7 +13,7 @@ use crate::frame::LinkType;
 use crate::source::sys::memory::prefetch;
 
 /// Where a frame lies in its block, and which lane it is for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct FrameRef {
     /// Time of capture, ns since 1970 UTC.
     pub ts_ns: i64,

@@ -25,9 +25,10 @@ pub struct Frame<'a> {
 }
 
 /// What a frame begins with (the numbers of the capture formats: tcpdump's link-layer header types).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LinkType {
     /// IEEE 802.3.
+    #[default]
     Ethernet,
     /// An IP header at once.
     RawIp,

@@ -63,6 +63,7 @@ pub struct LaneSettings {
 }
 
 /// A packet that waits to be looked up.
+#[derive(Clone, Copy, Default)]
 struct Grouped {
     decoded: Decoded,
     at: FrameRef,
@@ -87,6 +88,8 @@ pub struct Lane<O> {
     clock: i64,
     next_tick: i64,
     group: Vec<Grouped>,
+    /// So many of the group wait; the others are room.
+    waiting: usize,
     released: Vec<Held>,
     desk: Desk<O>,
 }
@@ -117,7 +120,8 @@ impl<O: Outbox> Lane<O> {
             interface: interface.unwrap_or_default(),
             clock: i64::MIN,
             next_tick: i64::MIN,
-            group: Vec::with_capacity(GROUP),
+            group: vec![Grouped::default(); GROUP],
+            waiting: 0,
             released: Vec::new(),
             desk: Desk::new(lane, style, outbox),
         }
@@ -218,26 +222,29 @@ impl<O: Outbox> Lane<O> {
         self.desk.handshakes.clear();
     }
 
+    #[expect(clippy::expect_used, reason = "a group that is full is settled at once")]
     fn frame(&mut self, at: &FrameRef, bytes: &[u8]) {
         let frame = at.frame(bytes);
         if self.filter.as_ref().is_some_and(|filter| !filter.matches(&frame)) {
             return self.tally.reject(frame.original);
         }
-        let decoded = match self.decoder.decode(&frame) {
-            Ok(decoded) => decoded,
-            Err(reason) => return self.tally.ignore(reason, frame.original),
-        };
+        let grouped = self.group.get_mut(self.waiting).expect("there is room in the group");
+        if let Err(reason) = self.decoder.decode_into(&frame, &mut grouped.decoded) {
+            return self.tally.ignore(reason, frame.original);
+        }
+        let decoded = &grouped.decoded;
         match decoded.fragment {
             None => {
                 self.table.expect(decoded.hash);
                 self.duplicates.expect(&decoded.print);
-                self.group.push(Grouped { decoded, at: *at, clock: self.clock, place: None });
-                if self.group.len() >= GROUP {
+                (grouped.at, grouped.clock) = (*at, self.clock);
+                self.waiting += 1;
+                if self.waiting >= GROUP {
                     self.settle(bytes);
                 }
             }
             Some(fragment) => {
-                let Decoded { observation, tunnel_octets, print, .. } = decoded;
+                let Decoded { observation, tunnel_octets, print, .. } = *decoded;
                 self.settle(bytes);
                 if !self.admit(&observation, &print) {
                     return;
@@ -276,16 +283,17 @@ impl<O: Outbox> Lane<O> {
 
     /// Looks up the group: first all of it, so that the processor waits for many flows' memory at once, then each in its order.
     fn settle(&mut self, bytes: &[u8]) {
-        let mut group = std::mem::take(&mut self.group);
-        for grouped in &mut group {
+        let mut room = std::mem::take(&mut self.group);
+        let group = room.get_mut(..std::mem::take(&mut self.waiting)).unwrap_or_default();
+        for grouped in &mut *group {
             grouped.place = self.table.approach(grouped.decoded.hash);
         }
-        for Grouped { decoded, place, .. } in &group {
+        for Grouped { decoded, place, .. } in &*group {
             if let Some(place) = *place {
                 self.table.listen(place, decoded.observation.payload_at != 0);
             }
         }
-        for Grouped { decoded, at, clock, place } in &group {
+        for Grouped { decoded, at, clock, place } in &*group {
             let Decoded { observation, sequence, tunnel_octets, hash, print, .. } = decoded;
             if !self.admit(observation, print) {
                 continue;
@@ -310,8 +318,7 @@ impl<O: Outbox> Lane<O> {
                 }
             }
         }
-        group.clear();
-        self.group = group;
+        self.group = room;
     }
 
     /// Counts a packet that was held; gives its flow's id.

@@ -3,7 +3,7 @@
 use crate::flow::FlowKey;
 
 /// One packet of a flow. `Copy` and small: it lives in registers and in the group being looked up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Observation {
     /// Which flow.
     pub key: FlowKey,

@@ -5,7 +5,7 @@ use crate::decode::print::Print;
 use crate::observation::{Observation, Sequence};
 
 /// What a frame turned out to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Decoded {
     /// The packet.
     pub observation: Observation,

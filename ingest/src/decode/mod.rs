@@ -115,10 +115,17 @@ impl Decoder {
     }
 
     /// Says what a frame is.
-    #[inline]
     pub fn decode(self, frame: &Frame<'_>) -> Result<Decoded, Reject> {
-        let Some((mut decoded, tags)) = plain::packet(frame, self.tunnels, self.secret) else {
-            return self.decode_any(frame);
+        let mut decoded = Decoded::default();
+        self.decode_into(frame, &mut decoded).map(|()| decoded)
+    }
+
+    /// The same, where it is to lie: what was just written in pieces is slow to move. Of a frame that is declined, nothing there means anything.
+    #[inline]
+    pub fn decode_into(self, frame: &Frame<'_>, decoded: &mut Decoded) -> Result<(), Reject> {
+        let Some(tags) = plain::packet(frame, self.tunnels, self.secret, decoded) else {
+            *decoded = self.decode_any(frame)?;
+            return Ok(());
         };
         if self.space.has_vlan() {
             let mut space = Space::default();
@@ -126,7 +133,7 @@ impl Decoder {
             decoded.observation.key = decoded.observation.key.within(space.0);
             decoded.hash = decoded.observation.key.hash(self.secret);
         }
-        Ok(decoded)
+        Ok(())
     }
 
     /// The long way.

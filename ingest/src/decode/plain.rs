@@ -45,20 +45,21 @@ pub(crate) fn headers(frame: &Frame<'_>) -> Option<(Link, Net)> {
     is_plain(net.protocol).then_some((link, net))
 }
 
-/// What a plain frame says, and its VLANs, the outer first; `None` where the long way has to look.
+/// Writes what a plain frame says, and gives its VLANs, the outer first; `None` where the long way has to look.
 #[inline]
 pub(crate) fn packet(
     frame: &Frame<'_>,
     tunnels: Tunnels,
     secret: u64,
-) -> Option<(Decoded, [Option<u16>; 2])> {
+    to: &mut Decoded,
+) -> Option<[Option<u16>; 2]> {
     let start = Start::of(frame)?;
-    let decoded = match start.kind {
-        IPV4 => v4(frame, &start, tunnels, secret),
-        IPV6 => v6(frame, &start, tunnels, secret),
-        _ => None,
-    }?;
-    Some((decoded, start.tags))
+    match start.kind {
+        IPV4 => *to = v4(frame, &start, tunnels, secret)?,
+        IPV6 => *to = v6(frame, &start, tunnels, secret)?,
+        _ => return None,
+    }
+    Some(start.tags)
 }
 
 /// The two hosts of a plain packet; `None` where the long way has to look.

@@ -86,7 +86,8 @@ pub(crate) fn may_be_udp(
     }
     let at = at + 8;
     let head = || array(bytes, at).zip(end.checked_sub(at));
-    tunnels == Tunnels::All && head().is_some_and(|(head, octets)| looks_like(head, octets).is_some())
+    tunnels == Tunnels::All
+        && head().is_some_and(|(head, octets)| looks_like(head, octets).is_some())
 }
 
 fn udp(bytes: &[u8], net: &Net, tunnels: Tunnels) -> Option<Opened> {

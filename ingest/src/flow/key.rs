@@ -30,7 +30,7 @@ impl Endpoint {
 }
 
 /// Key of a biflow: both directions give the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct FlowKey {
     /// The smaller end.
     pub low: Endpoint,
