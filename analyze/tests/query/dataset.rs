@@ -80,7 +80,8 @@ async fn rows_of_one_text_are_those_that_have_it() {
     let mut fixture = Fixture::new();
     for hour in 0..3 {
         let row = |n: i64| {
-            let plain = flow(BEGIN + hour * HOUR + n % 7, ["8.8.8.8", "9.9.9.9"][(n % 2) as usize]);
+            let server = if n % 2 == 0 { "8.8.8.8" } else { "9.9.9.9" };
+            let plain = flow(BEGIN + hour * HOUR + n % 7, server);
             let row = if n % 3 == 0 { named(plain, "mi.com") } else { plain };
             FlowRow { flow_id: n, ..row }
         };
