@@ -2,18 +2,19 @@
 //!
 //! No folder is listed and no file opened to plan a query; a file that is gone or torn is an error, never fewer rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use arrow::array::{ArrayRef, BooleanArray, TimestampMicrosecondArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::pruning::PrunableStatistics;
+use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::stats::Precision;
 use datafusion::common::{
-    ColumnStatistics, DFSchema, Result, ScalarValue, Statistics, exec_datafusion_err, exec_err,
-    project_schema,
+    Column, ColumnStatistics, DFSchema, Result, ScalarValue, Statistics, exec_datafusion_err,
+    exec_err, project_schema,
 };
 use datafusion::datasource::TableType;
 use datafusion::datasource::file_format::FileFormat;
@@ -30,11 +31,16 @@ use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use schemas::store::{FileRecord, Store, StoreError, fingerprint};
 use schemas::{Layout, Table, tables};
 
+use crate::shelf::soon;
+
 /// The store as the engine addresses it; nothing outside its folder can be named.
 pub const STORE_URL: &str = "outflow://store";
 
 /// The remedy where files were replaced while they were asked.
 pub const ASK_AGAIN: &str = "ask again in a new session, which sees the store as it is now";
+
+/// What is read of a file's end at first, octets: more than a footer of our columns takes.
+const FOOTER_BYTES: u64 = 64 << 10;
 
 /// One table of a store, as of the moment it was opened.
 #[derive(Debug)]
@@ -49,9 +55,10 @@ pub struct Dataset {
 #[derive(Debug)]
 struct File {
     record: FileRecord,
-    statistics: Arc<Statistics>,
     /// It has the table's columns of today, no more and no fewer.
     has_all_columns: bool,
+    /// Made when it is first planned: they have room for every column.
+    statistics: OnceLock<Arc<Statistics>>,
 }
 
 impl Dataset {
@@ -66,14 +73,14 @@ impl Dataset {
         let dataset = |table: &'static Table| {
             let mut records = by_table.remove(table.name).unwrap_or_default();
             records.sort_by(|a, b| (a.ts_min, &a.path).cmp(&(b.ts_min, &b.path)));
-            let schema = view_schema(table);
             let today = Some(fingerprint(table));
-            let described = |record: FileRecord| {
-                let statistics = Arc::new(statistics(table, &schema, &record));
-                File { has_all_columns: record.columns == today, record, statistics }
+            let described = |record: FileRecord| File {
+                has_all_columns: record.columns == today,
+                record,
+                statistics: OnceLock::new(),
             };
             let files = records.into_iter().map(described).collect();
-            Self { store: store.clone(), table, schema, files }
+            Self { store: store.clone(), table, schema: view_schema(table), files }
         };
         Ok(tables().map(dataset).collect())
     }
@@ -91,9 +98,8 @@ impl Dataset {
         let filter = self.physical(state, filter)?;
         let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.schema));
         let Some(predicate) = builder.build(filter) else { return Ok(all()) };
-        let statistics = self.files.iter().map(|file| Arc::clone(&file.statistics)).collect();
-        let statistics = PrunableStatistics::new(statistics, Arc::clone(&self.schema));
-        let keep = predicate.prune(&statistics)?;
+        let keep =
+            predicate.prune(&Times { column: self.table.partition_by, files: &self.files })?;
         Ok(self.files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
     }
 
@@ -106,7 +112,16 @@ impl Dataset {
         !columns.is_empty() && columns.iter().all(|column| column.name == self.table.partition_by)
     }
 
-    /// Whether a filter wants a column of many texts to be one of them.
+    /// Whether a filter is about any time of a row.
+    fn is_timed(&self, filter: &Expr) -> bool {
+        filter.column_refs().iter().any(|column| self.layout(&column.name) == Some(Layout::Times))
+    }
+
+    fn layout(&self, name: &str) -> Option<Layout> {
+        self.table.columns.iter().find(|column| column.name == name).map(|column| column.layout)
+    }
+
+    /// Whether a filter wants a column of many texts to be one of them. Few rows are wanted then: all else of them is read when it is known which.
     fn names_a_text(&self, filter: &Expr) -> bool {
         let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = filter else {
             return false;
@@ -114,13 +129,12 @@ impl Dataset {
         let (Expr::Column(column), Expr::Literal(..)) = (left.as_ref(), right.as_ref()) else {
             return false;
         };
-        let columns = &mut self.table.columns.iter();
-        columns.any(|known| known.name == column.name && known.layout == Layout::Texts)
+        self.layout(&column.name) == Some(Layout::Texts)
     }
 
     fn partitioned_file(
         &self,
-        File { record, statistics, has_all_columns }: &File,
+        File { record, has_all_columns, statistics: known }: &File,
     ) -> Result<PartitionedFile> {
         let remedy = "run `outflow store verify` to see all that is wrong with the store";
         let path = &record.path;
@@ -130,7 +144,8 @@ impl Dataset {
             }
             return exec_err!("{path} is in the manifest but not in the store; {remedy}");
         };
-        let bytes = fs::metadata(&place)?.len();
+        let opened = fs::File::open(&place)?;
+        let bytes = opened.metadata()?.len();
         if bytes != record.bytes {
             return exec_err!(
                 "{path} has {bytes} bytes where the manifest says {}; {remedy}",
@@ -144,7 +159,11 @@ impl Dataset {
         if *has_all_columns {
             file = file.with_arrow_schema(self.table.schema());
         }
-        Ok(file.with_statistics(Arc::clone(statistics)))
+        let known = known.get_or_init(|| {
+            soon(&opened, &(bytes.saturating_sub(FOOTER_BYTES)..bytes));
+            Arc::new(statistics(self.table, &self.schema, record))
+        });
+        Ok(file.with_statistics(Arc::clone(known)))
     }
 
     async fn plan(&self, state: &dyn Session, scan: Scan<'_>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -170,9 +189,11 @@ impl Dataset {
                 .with_limit(scan.limit)
                 .build();
         let mut options = state.table_options().parquet.clone();
-        // Few rows are wanted then: all else of them is read when it is known which.
         options.global.pushdown_filters |=
             scan.filters.iter().any(|filter| self.names_a_text(filter));
+        // Pages follow each other in time: of nothing else do they rule out each other's rows.
+        options.global.enable_page_index = scan.filters.iter().any(|filter| self.is_timed(filter));
+        options.global.metadata_size_hint = usize::try_from(FOOTER_BYTES).ok();
         ParquetFormat::default().with_options(options).create_physical_plan(state, config).await
     }
 }
@@ -199,7 +220,16 @@ impl TableProvider for Dataset {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+        // Late reading applies it to each row, and no row waits in a second filter for others to come. A file without the column would not be filtered.
+        let is_sure = self.files.iter().all(|file| file.has_all_columns);
+        let push_down = |filter: &&Expr| {
+            if is_sure && self.names_a_text(filter) {
+                TableProviderFilterPushDown::Exact
+            } else {
+                TableProviderFilterPushDown::Inexact
+            }
+        };
+        Ok(filters.iter().map(push_down).collect())
     }
 
     // Written out as the attribute of the trait would write it.
@@ -227,6 +257,49 @@ fn view_schema(table: &Table) -> SchemaRef {
         _ => field.as_ref().clone(),
     };
     Arc::new(Schema::new(table.schema().fields().iter().map(view).collect::<Vec<_>>()))
+}
+
+/// What the manifest says of files, as far as it rules them out.
+struct Times<'a> {
+    column: &'static str,
+    files: &'a [File],
+}
+
+impl Times<'_> {
+    fn of(&self, column: &Column, time: fn(&FileRecord) -> i64) -> Option<ArrayRef> {
+        let times = self.files.iter().map(|file| Some(time(&file.record)));
+        let times: TimestampMicrosecondArray = times.collect();
+        (column.name == self.column).then(|| Arc::new(times.with_timezone("UTC")) as ArrayRef)
+    }
+}
+
+impl PruningStatistics for Times<'_> {
+    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.of(column, |record| record.ts_min)
+    }
+
+    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.of(column, |record| record.ts_max)
+    }
+
+    fn num_containers(&self) -> usize {
+        self.files.len()
+    }
+
+    fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
+        let none = || UInt64Array::from(vec![0; self.files.len()]);
+        (column.name == self.column).then(|| Arc::new(none()) as ArrayRef)
+    }
+
+    fn row_counts(&self) -> Option<ArrayRef> {
+        Some(Arc::new(
+            self.files.iter().map(|file| Some(file.record.rows)).collect::<UInt64Array>(),
+        ))
+    }
+
+    fn contained(&self, _: &Column, _: &HashSet<ScalarValue>) -> Option<BooleanArray> {
+        None
+    }
 }
 
 /// What the manifest knows of a file.

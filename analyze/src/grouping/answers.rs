@@ -14,16 +14,23 @@ use hashbrown::{DefaultHashBuilder, HashMap};
 use crate::grouping::dictionary::by_rows;
 use crate::grouping::values::Values;
 
-/// Memory for what is remembered; beyond it, all is forgotten and begun anew.
+/// Memory for what is remembered; beyond it, half is forgotten.
 const BYTES_MAX: usize = 128 << 20;
 
 /// The answers for the words of one dictionary.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Answered {
     /// By word, and for no word behind the last: which of the distinct answers.
     pub(crate) numbers: Vec<u32>,
     /// Each answer once.
     pub(crate) distinct: ArrayRef,
+}
+
+/// The same as it is remembered: seldom are there many distinct answers.
+#[derive(Debug)]
+enum Kept {
+    Few(Vec<u16>, ArrayRef),
+    Many(Answered),
 }
 
 /// An expression over one column, and a dictionary.
@@ -57,8 +64,10 @@ pub(crate) struct Answers {
 
 #[derive(Debug, Default)]
 struct Known {
-    answered: HashMap<Question, Arc<Answered>>,
+    kept: HashMap<Question, Arc<Kept>>,
     bytes: usize,
+    /// How often half was forgotten.
+    forgotten: u32,
 }
 
 impl Answers {
@@ -67,7 +76,7 @@ impl Answers {
         &self,
         expression: &Arc<dyn PhysicalExpr>,
         words: &StringArray,
-    ) -> Result<Arc<Answered>> {
+    ) -> Result<Answered> {
         let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let hash = |seed: &DefaultHashBuilder| {
             let offsets: &[i32] = words.offsets();
@@ -78,20 +87,65 @@ impl Answers {
             words: words.len(),
             hashes: [hash(&self.seeds[0]), hash(&self.seeds[1])],
         };
-        if let Some(answered) = lock().answered.get(&question) {
-            return Ok(Arc::clone(answered));
+        let known = lock().kept.get(&question).map(Arc::clone);
+        if let Some(kept) = known {
+            return Ok(kept.answered());
         }
-        let answered = Arc::new(asked(expression, words)?);
-        let mut known = lock();
-        let bytes = answered.numbers.capacity() * size_of::<u32>()
-            + answered.distinct.get_array_memory_size()
-            + size_of::<Question>();
-        if known.bytes + bytes > BYTES_MAX {
-            *known = Known::default();
-        }
-        known.bytes += bytes;
-        known.answered.insert(question, Arc::clone(&answered));
+        let answered = asked(expression, words)?;
+        lock().keep((question, Kept::of(&answered)), BYTES_MAX);
         Ok(answered)
+    }
+}
+
+impl Known {
+    fn keep(&mut self, (question, kept): (Question, Kept), bytes_max: usize) {
+        let bytes = size(&kept);
+        if self.bytes + bytes > bytes_max {
+            // Not the oldest: who asks for more than fits asks for all of it in turn, and would find nothing.
+            let bit = self.forgotten % u64::BITS;
+            self.kept.retain(|question, _| question.hashes[0] >> bit & 1 == 0);
+            self.bytes = self.kept.values().map(|kept| size(kept)).sum();
+            self.forgotten += 1;
+        }
+        if self.bytes + bytes <= bytes_max {
+            let before = self.kept.insert(question, Arc::new(kept));
+            self.bytes = self.bytes + bytes - before.map_or(0, |before| size(&before));
+        }
+    }
+}
+
+/// Octets that an answer takes, with its question.
+fn size(kept: &Kept) -> usize {
+    let of_kept = match kept {
+        Kept::Few(numbers, distinct) => {
+            numbers.capacity() * size_of::<u16>() + distinct.get_array_memory_size()
+        }
+        Kept::Many(answered) => {
+            answered.numbers.capacity() * size_of::<u32>()
+                + answered.distinct.get_array_memory_size()
+        }
+    };
+    of_kept + size_of::<Question>()
+}
+
+impl Kept {
+    fn of(answered: &Answered) -> Self {
+        if answered.distinct.len() > usize::from(u16::MAX) {
+            return Self::Many(answered.clone());
+        }
+        let narrow = |number: &u32| u16::try_from(*number).unwrap_or(u16::MAX);
+        let numbers = answered.numbers.iter().map(narrow).collect();
+        Self::Few(numbers, Arc::clone(&answered.distinct))
+    }
+
+    fn answered(&self) -> Answered {
+        match self {
+            Self::Few(numbers, distinct) => Answered {
+                numbers: numbers.iter().copied().map(u32::from).collect(),
+                distinct: Arc::clone(distinct),
+            },
+            Self::Many(answered) => answered.clone(),
+        }
     }
 }
 
@@ -108,4 +162,54 @@ fn asked(expression: &Arc<dyn PhysicalExpr>, words: &StringArray) -> Result<Answ
     values.number(&answers, &mut numbers)?;
     let all = (0..values.len()).collect();
     Ok(Answered { distinct: values.column(all, answers.data_type())?, numbers })
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{AsArray as _, UInt32Array};
+    use arrow::compute::take;
+    use datafusion::physical_expr::expressions::Column;
+
+    use super::*;
+
+    fn words(count: usize) -> StringArray {
+        (0..count).map(|word| Some(format!("word {word}"))).collect()
+    }
+
+    #[test]
+    fn few_and_many_answers_are_the_same_again() {
+        let answers = Answers::default();
+        let expression: Arc<dyn PhysicalExpr> = Arc::new(Column::new("word", 0));
+        for count in [0, 1, 65_534, 65_535, 65_536, 70_000] {
+            let words = words(count);
+            for _ in 0..2 {
+                let Answered { numbers, distinct } = answers.of(&expression, &words).unwrap();
+                let of_words = take(&distinct, &UInt32Array::from(numbers), None).unwrap();
+                let expected = words.iter().chain([None]);
+                assert!(of_words.as_string_view().iter().eq(expected), "{count} words");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_more_than_fits_leaves_some() {
+        let mut known = Known::default();
+        let answers = Answers::default();
+        let expression: Arc<dyn PhysicalExpr> = Arc::new(Column::new("word", 0));
+        let kept = |count: usize| Kept::of(&asked(&expression, &words(count)).unwrap());
+        let bytes_max = 10 * size(&kept(1_000));
+        let mut least = usize::MAX;
+        for turn in 0..200_u64 {
+            let hashes = answers.seeds.each_ref().map(|seed| seed.hash_one(turn));
+            let question = Question { expression: Arc::clone(&expression), words: 1_000, hashes };
+            known.keep((question, kept(1_000)), bytes_max);
+            let bytes: usize = known.kept.values().map(|kept| size(kept)).sum();
+            assert_eq!(known.bytes, bytes);
+            assert!(bytes <= bytes_max);
+            if turn > 20 {
+                least = least.min(known.kept.len());
+            }
+        }
+        assert!(known.forgotten > 10 && least > 0, "{} {least}", known.forgotten);
+    }
 }

@@ -130,7 +130,7 @@ impl ByWord {
         if let Some((_, answered)) = lock().iter().find(|(known, _)| is_same(known, words)) {
             return Ok(Arc::clone(answered));
         }
-        let answered = self.answers.of(&self.over_words, words)?;
+        let answered = Arc::new(self.answers.of(&self.over_words, words)?);
         let mut at_hand = lock();
         if at_hand.len() >= AT_HAND_MAX {
             at_hand.remove(0);

@@ -7,6 +7,11 @@ use std::mem::size_of;
 use datafusion::common::{Result, internal_datafusion_err};
 use hashbrown::HashMap;
 
+/// Pairs that are looked up in a list at most: what stays close to the processor.
+const NEAR_MAX: usize = 1 << 18;
+/// In that list: not met yet.
+const NOT_MET: u32 = u32::MAX;
+
 /// The groups of one part of a query.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
@@ -22,19 +27,56 @@ pub(crate) struct Groups {
 /// Distinct pairs of numbers.
 #[derive(Debug, Default)]
 struct Pairs {
-    known: HashMap<u64, u32>,
+    all: HashMap<u64, u32>,
     list: Vec<u64>,
+    /// Of small numbers, those met before: the first by lines, the second within a line.
+    near: Vec<u32>,
+    /// How many bits the second takes there.
+    line_bits: u32,
 }
 
 impl Pairs {
+    /// The place of a pair in the list of small ones.
+    fn place(&self, first: u32, second: u32) -> Option<usize> {
+        let place = u64::from(first) << self.line_bits | u64::from(second);
+        let place = usize::try_from(place).ok()?;
+        (u64::from(second) >> self.line_bits == 0 && place < NEAR_MAX).then_some(place)
+    }
+
+    /// The number of a pair of small ones that was met before.
+    fn known(&self, first: u32, second: u32) -> Option<u32> {
+        let near = self.place(first, second).and_then(|place| self.near.get(place));
+        near.copied().filter(|number| *number != NOT_MET)
+    }
+
+    /// The number of any pair.
+    fn met(&mut self, first: u32, second: u32) -> Result<u32> {
+        let number = self.number(u64::from(first) << u32::BITS | u64::from(second))?;
+        let bits = u32::BITS - second.leading_zeros();
+        if bits > self.line_bits && 1_usize << bits < NEAR_MAX {
+            // All others have other places now, and are met again.
+            self.line_bits = bits;
+            self.near.clear();
+        }
+        if let Some(place) = self.place(first, second) {
+            if place >= self.near.len() {
+                self.near.resize((place + 1).next_power_of_two(), NOT_MET);
+            }
+            if let Some(near) = self.near.get_mut(place) {
+                *near = number;
+            }
+        }
+        Ok(number)
+    }
+
     fn number(&mut self, pair: u64) -> Result<u32> {
-        if let Some(number) = self.known.get(&pair) {
+        if let Some(number) = self.all.get(&pair) {
             return Ok(*number);
         }
         let next = u32::try_from(self.list.len())
             .map_err(|_| internal_datafusion_err!("more than 2^32 groups"))?;
         self.list.push(pair);
-        self.known.insert(pair, next);
+        self.all.insert(pair, next);
         Ok(next)
     }
 }
@@ -56,14 +98,18 @@ impl Groups {
             self.levels.resize_with(level + 1, Pairs::default);
         }
         let Some(pairs) = self.levels.get_mut(level) else { return Ok(()) };
-        let mut before: Option<(u64, u32)> = None;
+        let mut before = None;
         for (row, number) in self.rows.iter_mut().zip(numbers) {
-            let pair = u64::from(*row) << u32::BITS | u64::from(*number);
-            *row = match before {
-                Some((same, number)) if same == pair => number,
-                _ => pairs.number(pair)?,
+            let pair = (*row, *number);
+            *row = match (pairs.known(pair.0, pair.1), before) {
+                (Some(known), _) => known,
+                (None, Some((same, number))) if same == pair => number,
+                (None, _) => {
+                    let number = pairs.met(pair.0, pair.1)?;
+                    before = Some((pair, number));
+                    number
+                }
             };
-            before = Some((pair, *row));
         }
         Ok(())
     }
@@ -111,10 +157,11 @@ impl Groups {
 
     /// Memory that is held, octets.
     pub(crate) fn size(&self) -> usize {
-        let pairs = self
-            .levels
-            .iter()
-            .map(|pairs| pairs.known.allocation_size() + pairs.list.capacity() * size_of::<u64>());
+        let pairs = self.levels.iter().map(|pairs| {
+            pairs.all.allocation_size()
+                + pairs.list.capacity() * size_of::<u64>()
+                + pairs.near.capacity() * size_of::<u32>()
+        });
         let single = self.rows.capacity() + self.values.capacity() + 2 * self.only.capacity();
         pairs.sum::<usize>() + single * size_of::<u32>()
     }
@@ -147,6 +194,26 @@ mod tests {
         let (rows, keys) = group([&[8, 9], &[1, 9], &[0, 9]]);
         assert_eq!(rows, [1, 3]);
         assert_eq!(keys.map(|numbers| numbers.len()), [4, 4, 4]);
+    }
+
+    #[test]
+    fn a_pair_has_one_number_however_large_others_grow() {
+        let (mut groups, mut of_rows) = (Groups::default(), Vec::new());
+        let mut met = HashMap::new();
+        for most in [1, 10, 300, 70_000, 10, u32::MAX, 5_000, 300] {
+            let spread = |factor: u32| (0..400_u32).map(move |n| n.wrapping_mul(factor) % most);
+            let (firsts, seconds): (Vec<u32>, Vec<u32>) =
+                (spread(7).collect(), spread(13).collect());
+            groups.add(0, &firsts).unwrap();
+            groups.add(1, &seconds).unwrap();
+            groups.of_rows(&mut of_rows);
+            let values = [groups.numbers(0), groups.numbers(1)];
+            for ((first, second), group) in firsts.iter().zip(&seconds).zip(&of_rows) {
+                assert_eq!(*met.entry((*first, *second)).or_insert(*group), *group);
+                assert_eq!([values[0][*group], values[1][*group]], [*first, *second]);
+            }
+        }
+        assert_eq!(met.len(), groups.len());
     }
 
     #[test]

@@ -4,16 +4,20 @@ use std::mem::size_of;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, MAX_INLINE_VIEW_LEN, StringViewArray, StringViewBuilder,
-    UInt32Array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, Int64Array, MAX_INLINE_VIEW_LEN, StringViewArray,
+    StringViewBuilder, UInt32Array,
 };
 use arrow::compute::{cast, take};
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use hashbrown::HashMap;
 
 /// Text that fits into a number: most addresses, all codes.
 const SHORT_BYTES_MAX: usize = 15;
+/// Numbers from 0 to below this are looked up in a list: ports, and most of what is counted.
+const NEAR: usize = 1 << 16;
+/// In that list: not met yet.
+const NOT_MET: u32 = u32::MAX;
 /// What a table of texts keeps for a long one besides its octets.
 const LONG_BYTES: usize = 2 * size_of::<Arc<str>>() + 32;
 
@@ -44,6 +48,7 @@ enum Text {
 /// Distinct numbers, times and truth values, as 64 bits.
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
+    near: Vec<u32>,
     known: HashMap<i64, u32>,
     null: Option<u32>,
     list: Vec<Option<i64>>,
@@ -75,18 +80,10 @@ impl Values {
                     numbers.push(texts.number(text, *view)?);
                 }
             }
-            Self::Numbers(known) => {
-                let column = cast(column, &DataType::Int64)?;
-                let mut before = None;
-                for value in column.as_primitive::<Int64Type>() {
-                    let number = match before {
-                        Some((same, number)) if same == value => number,
-                        _ => known.number(value)?,
-                    };
-                    before = Some((value, number));
-                    numbers.push(number);
-                }
-            }
+            Self::Numbers(known) => match column.data_type() {
+                DataType::Int32 => known.add::<Int32Type>(column, numbers)?,
+                _ => known.add::<Int64Type>(&cast(column, &DataType::Int64)?, numbers)?,
+            },
         }
         Ok(())
     }
@@ -133,7 +130,9 @@ impl Values {
                     + texts.list.capacity() * size_of::<Text>()
             }
             Self::Numbers(numbers) => {
-                numbers.known.allocation_size() + numbers.list.capacity() * size_of::<Option<i64>>()
+                numbers.known.allocation_size()
+                    + numbers.near.capacity() * size_of::<u32>()
+                    + numbers.list.capacity() * size_of::<Option<i64>>()
             }
         }
     }
@@ -180,6 +179,29 @@ impl Texts {
 }
 
 impl Numbers {
+    /// Adds the number of each of a column's values.
+    fn add<T>(&mut self, column: &ArrayRef, numbers: &mut Vec<u32>) -> Result<()>
+    where
+        T: ArrowPrimitiveType<Native: Into<i64>>,
+    {
+        let mut before = None;
+        for value in column.as_primitive::<T>() {
+            let value = value.map(Into::into);
+            let near = value.and_then(|value| self.near.get(usize::try_from(value).ok()?));
+            let number = match (near, before) {
+                (Some(number), _) if *number != NOT_MET => *number,
+                (_, Some((same, number))) if same == value => number,
+                _ => {
+                    let number = self.number(value)?;
+                    before = Some((value, number));
+                    number
+                }
+            };
+            numbers.push(number);
+        }
+        Ok(())
+    }
+
     fn number(&mut self, value: Option<i64>) -> Result<u32> {
         let next = number(self.list.len())?;
         let Some(value) = value else {
@@ -188,10 +210,19 @@ impl Numbers {
                 next
             }));
         };
-        Ok(*self.known.entry(value).or_insert_with(|| {
+        let number = *self.known.entry(value).or_insert_with(|| {
             self.list.push(Some(value));
             next
-        }))
+        });
+        if let Some(near) = usize::try_from(value).ok().filter(|near| *near < NEAR) {
+            if self.near.is_empty() {
+                self.near.resize(NEAR, NOT_MET);
+            }
+            if let Some(place) = self.near.get_mut(near) {
+                *place = number;
+            }
+        }
+        Ok(number)
     }
 }
 
@@ -260,5 +291,13 @@ mod tests {
         for column in columns {
             assert_eq!(there_and_back(&column), (vec![0, 1, 2, 2], column));
         }
+    }
+
+    #[test]
+    fn ports_have_one_number_each() {
+        let ports = [None, Some(443), Some(0), Some(65_535), Some(65_536), Some(-1), Some(443)];
+        let column: ArrayRef = Arc::new(arrow::array::Int32Array::from([ports, ports].concat()));
+        let numbers = [0, 1, 2, 3, 4, 5, 1];
+        assert_eq!(there_and_back(&column), ([numbers, numbers].concat(), column));
     }
 }

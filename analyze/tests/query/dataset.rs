@@ -2,7 +2,11 @@
 
 use std::fs;
 
-use crate::fixture::{BEGIN, Fixture, HOUR, ask, flow};
+use schemas::flow::FlowRow;
+use schemas::ledger::LedgerRow;
+
+use crate::capture::row as interval;
+use crate::fixture::{BEGIN, Fixture, HOUR, ask, flow, named};
 
 #[tokio::test]
 async fn an_empty_store_has_empty_tables() {
@@ -68,4 +72,54 @@ async fn files_are_pruned_by_the_manifest() {
     assert!(plan.contains("hour=16"), "{plan}");
     let whole = ask(&session, "EXPLAIN SELECT count(*) FROM flows").await.unwrap().join("\n");
     assert!(!whole.contains(".parquet"), "the manifest knows how many rows there are: {whole}");
+}
+
+/// One filter only, in the scan: a second one would hold rows back until many have come, and an early end would come late.
+#[tokio::test]
+async fn rows_of_one_text_are_those_that_have_it() {
+    let mut fixture = Fixture::new();
+    for hour in 0..3 {
+        let row = |n: i64| {
+            let server = if n % 2 == 0 { "8.8.8.8" } else { "9.9.9.9" };
+            let plain = flow(BEGIN + hour * HOUR + n % 7, server);
+            let row = if n % 3 == 0 { named(plain, "mi.com") } else { plain };
+            FlowRow { flow_id: n, ..row }
+        };
+        fixture.publish(&(0..500).map(row).collect::<Vec<_>>());
+    }
+    let session = fixture.session().await;
+    let same =
+        "SELECT flow_start, flow_id FROM flows WHERE {} AND src_port > 0 ORDER BY 1, 2 LIMIT 100";
+    for sql in [
+        same,
+        "SELECT count(*) FROM flows WHERE {}",
+        "SELECT count(*), min(flow_id) FROM (SELECT flow_id FROM flows WHERE {} LIMIT 30) WHERE flow_id >= 0 HAVING count(*) = 30 AND min(flow_id) % 3 = 0",
+        "SELECT server_name, dst_ip, count(*) FROM flows WHERE {} OR dst_port = 1 GROUP BY 1, 2 ORDER BY 1, 2",
+        "SELECT server_name, dst_ip, count(*) FROM flows WHERE {} AND dst_ip = '8.8.8.8' GROUP BY 1, 2 ORDER BY 1, 2",
+        "SELECT one.flow_id, count(*) FROM flows one JOIN flows two USING (dst_ip) WHERE one.{} AND two.flow_id = 3 GROUP BY 1 ORDER BY 1 LIMIT 5",
+    ] {
+        let late = ask(&session, &sql.replace("{}", "server_name = 'mi.com'")).await.unwrap();
+        let plain = ask(&session, &sql.replace("{}", "server_name LIKE 'mi.co_'")).await.unwrap();
+        assert_eq!(late, plain, "{sql}");
+        assert!(!late.is_empty(), "{sql}");
+    }
+    let sql = "EXPLAIN SELECT flow_id FROM flows WHERE server_name = 'mi.com' ORDER BY flow_start LIMIT 9";
+    let plan = ask(&session, sql).await.unwrap().join("\n");
+    assert!(!plan.contains("FilterExec"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_file_without_the_column_has_no_such_row() {
+    let mut fixture = Fixture::new();
+    let plain = interval(BEGIN, BEGIN + HOUR);
+    let told = LedgerRow { detail: Some("moved".into()), ..plain.clone() };
+    fixture.publish_ledger(&[told, plain.clone()], |_| true);
+    fixture.publish_ledger(&[plain], |column| column.name != "detail");
+    let session = fixture.session().await;
+    for (rows, count) in
+        [("detail = 'moved'", "1"), ("detail = 'new'", "0"), ("sensor_id <> ''", "3")]
+    {
+        let sql = format!("SELECT count(*) FROM ledger WHERE {rows}");
+        assert_eq!(ask(&session, &sql).await.unwrap(), [count], "{rows}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Ten questions to a store: ours, `DuckDB` and `ClickHouse` on the same files, in one go.
+//! Questions to a store: ours, `DuckDB` and `ClickHouse` on the same files, in one go.
 //!
 //! `cargo build --release -p benches`, `outflow-dataset make --rows 20000000 --out DIR`, `pip install duckdb chdb pyarrow`, then
 //! `target/release/outflow-questions ask --store DIR`.
@@ -13,7 +13,7 @@ use benches::peer::Result;
 use benches::questions::answer::{THREADS, answer};
 use benches::questions::contest::{Asked, ask};
 use benches::questions::engine::{ANSWER, Arena, Engine, TABLES};
-use benches::questions::{QUESTIONS, report, tables};
+use benches::questions::{QUESTIONS, Question, report, tables};
 use clap::Parser;
 use mimalloc::MiMalloc;
 use serde_json::json;
@@ -76,6 +76,10 @@ impl Asking {
         .into())
     }
 
+    fn is_wanted(&self, question: &Question) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == question.name)
+    }
+
     fn run(&self, out: &mut impl Write) -> Result<bool> {
         if let Some(name) = self.only.iter().find(|name| QUESTIONS.iter().all(|q| q.name != **name))
         {
@@ -99,10 +103,18 @@ impl Asking {
         if !self.json {
             report::head(out)?;
         }
-        let is_wanted =
-            |name: &str| self.only.is_empty() || self.only.iter().any(|only| only == name);
         let mut all: Vec<Asked> = Vec::new();
-        for question in QUESTIONS.into_iter().filter(|question| is_wanted(question.name)) {
+        for question in QUESTIONS.into_iter().filter(|question| self.is_wanted(question)) {
+            if !store.join(question.table).exists() {
+                if !self.json {
+                    let Question { name, table, .. } = question;
+                    writeln!(
+                        out,
+                        "{name:<13}not asked: there is no {table}, which `outflow store rollup` makes"
+                    )?;
+                }
+                continue;
+            }
             let asked = ask(&arena, question, &engines)?;
             if !self.json {
                 report::print(&asked, out)?;

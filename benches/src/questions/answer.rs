@@ -104,11 +104,28 @@ fn forget(store: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use analyze::rollup::Roller;
+
     use super::*;
     use crate::dataset::write::Plan;
     use crate::questions::compare::read;
     use crate::questions::engine::filled;
     use crate::questions::{PARAMETER_NAMES, PARAMETERS, QUESTIONS};
+
+    fn roll_up(place: &Path) {
+        let store = Store::open(place).unwrap();
+        let tending = store.tend().unwrap();
+        let mut roller = Roller {
+            store: &store,
+            tending: &tending,
+            catalog: Arc::new(Catalog::shipped().unwrap()),
+            limits: Limits::default(),
+            run: "roll".into(),
+            until: 2_000_000_000_000_000,
+            begun: 0,
+        };
+        Runtime::new().unwrap().block_on(roller.roll()).unwrap();
+    }
 
     #[test]
     fn every_question_has_an_answer_in_a_made_store() {
@@ -121,6 +138,7 @@ mod tests {
             assert_eq!(figures.runs.len(), 1);
             read(&out).unwrap()
         };
+        roll_up(&store);
         let told = rows_of(PARAMETERS);
         let values = told[0].split('\t').map(str::to_owned);
         let names = PARAMETER_NAMES.map(str::to_owned);

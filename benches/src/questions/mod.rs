@@ -1,4 +1,4 @@
-//! Ten questions an analyst asks of a store: ours, and two other engines on the same files, each in its own best words.
+//! Questions an analyst asks of a store: ours, and two other engines on the same files, each in its own best words.
 //!
 //! The texts are in `benches/questions`: a folder for each question with a file for each engine. Others are given the catalog's suffixes and country ranges
 //! as lists of their own ([`tables`]), so that they do the same look-ups. An engine runs in a process of its own for each question: once with the store's
@@ -18,6 +18,8 @@ pub struct Question {
     pub name: &'static str,
     /// What is asked.
     pub asks: &'static str,
+    /// Which table.
+    pub table: &'static str,
     /// For us.
     pub ours: &'static str,
     /// For `DuckDB`.
@@ -28,9 +30,13 @@ pub struct Question {
 
 macro_rules! question {
     ($name:literal, $asks:literal) => {
+        question!($name, $asks, schemas::flow::TABLE)
+    };
+    ($name:literal, $asks:literal, $table:path) => {
         Question {
             name: $name,
             asks: $asks,
+            table: $table.name,
             ours: include_str!(concat!("../../questions/", $name, "/ours.sql")),
             duckdb: include_str!(concat!("../../questions/", $name, "/duckdb.sql")),
             chdb: include_str!(concat!("../../questions/", $name, "/chdb.sql")),
@@ -39,7 +45,7 @@ macro_rules! question {
 }
 
 /// All of them.
-pub const QUESTIONS: [Question; 10] = [
+pub const QUESTIONS: [Question; 11] = [
     question!("attribution", "octets by vendor, country and hour"),
     question!("talkers", "the busiest clients"),
     question!("address", "one server over the whole time"),
@@ -50,6 +56,11 @@ pub const QUESTIONS: [Question; 10] = [
     question!("sessions", "all of one client's flows, in order"),
     question!("hourly", "octets by hour"),
     question!("clients", "distinct clients by day and vendor"),
+    question!(
+        "rollup",
+        "the first again, as judged and summed up by hour",
+        schemas::rollup::hourly::TABLE
+    ),
 ];
 
 /// What some questions are about, in the order of its columns.

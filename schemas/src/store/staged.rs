@@ -21,6 +21,9 @@ use crate::store::manifest::{FileRecord, fingerprint, hex};
 const BUFFERED_BYTES_MAX: usize = 32 << 20;
 /// Rows of a page at most: what a reader skips or decodes at a time.
 const PAGE_ROWS: usize = 20_000;
+/// Distinct texts of a column that are kept once, octets: a busy network has a hundred thousand addresses an hour. Beyond it a text lies with each row
+/// that has it, and a reader can no longer take a column by its words.
+const DICTIONARY_BYTES_MAX: usize = 4 << 20;
 /// Under which name a file says what was done to its rows.
 pub(crate) const PRIVACY: &str = "outflow.privacy";
 
@@ -120,6 +123,7 @@ fn properties(table: &Table, pairs: Vec<KeyValue>) -> WriterProperties {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_created_by(software())
         .set_key_value_metadata(Some(pairs));
@@ -149,4 +153,42 @@ fn lay_out(properties: WriterPropertiesBuilder, column: &Column) -> WriterProper
 /// Program and version.
 pub(crate) fn software() -> String {
     concat!("outflow ", env!("CARGO_PKG_VERSION")).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+
+    use arrow::array::StringArray;
+    use parquet::file::reader::{FileReader as _, SerializedFileReader};
+
+    use super::*;
+    use crate::flow;
+
+    #[test]
+    fn an_hour_of_a_busy_network_keeps_each_address_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let columns = flow::TABLE.columns.iter().filter(|column| column.name == "src_ip");
+        let columns: Vec<Column> = columns.copied().collect();
+        let table = Table { columns: Box::leak(columns.into_boxed_slice()), ..flow::TABLE };
+        let path = "flows/a.parquet".into();
+        let mut file = StagedFile::create(folder.path(), path, (&table, vec![])).unwrap();
+        for part in 0..40_u32 {
+            let rows = part * 5_000..(part + 1) * 5_000;
+            let address = |row| Ipv4Addr::from_bits(0x6464_6464 + row % 120_000).to_string();
+            let addresses: StringArray = rows.map(|row| Some(address(row))).collect();
+            let batch = RecordBatch::try_new(table.schema(), vec![Arc::new(addresses)]).unwrap();
+            file.append(&batch, (0, 0)).unwrap();
+        }
+        let staged = file.staged.clone();
+        file.seal().unwrap();
+        let reader = SerializedFileReader::new(File::open(staged).unwrap()).unwrap();
+        assert_eq!(reader.num_row_groups(), 1);
+        let mut pages = reader.get_row_group(0).unwrap().get_column_page_reader(0).unwrap();
+        assert_eq!(pages.get_next_page().unwrap().unwrap().num_values(), 120_000);
+        while let Some(page) = pages.get_next_page().unwrap() {
+            assert_eq!(page.encoding(), Encoding::RLE_DICTIONARY);
+        }
+    }
 }
