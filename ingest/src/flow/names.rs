@@ -71,7 +71,7 @@ impl Names {
             0 => 0,
             names => allocated(names * size_of::<Text>()),
         };
-        list + texts.chain(&self.further).map(|text| text_octets(Some(text))).sum::<usize>()
+        list + texts.chain(&self.further).map(text_octets).sum::<usize>()
     }
 
     fn greet(&mut self, hello: ClientHello, service: &'static str, source: &'static str) {
@@ -124,9 +124,9 @@ impl Names {
     }
 }
 
-/// Octets that a text takes.
-fn text_octets(text: Option<&Text>) -> usize {
-    text.map_or(0, |text| allocated(2 * size_of::<usize>() + text.len()))
+/// Octets that a text takes besides itself: none where it is short.
+fn text_octets(text: &Text) -> usize {
+    if text.is_heap_allocated() { allocated(2 * size_of::<usize>() + text.len()) } else { 0 }
 }
 
 /// Octets that a hint may add to the names of a flow: its texts, and the list of further names.
@@ -147,5 +147,5 @@ pub(super) fn octets_of(hint: &Hint) -> usize {
     let list = allocated(FURTHER_NAMES_MAX * size_of::<Text>());
     // A text with a NUL in it may be kept twice: up to there, and all of it.
     let copies = |text: &Text| 1 + usize::from(before_nul(text).is_some());
-    texts.map(|text| copies(text) * text_octets(Some(text))).sum::<usize>() + list
+    texts.map(|text| copies(text) * text_octets(text)).sum::<usize>() + list
 }
