@@ -1,6 +1,6 @@
 //! The tables of a store as the engine scans them: exactly the files the manifest names, pruned by the times it states.
 //!
-//! No folder is listed and no file opened to plan a query; a file that is gone or torn is an error, never fewer rows.
+//! No folder is listed and no file read to plan a query; a file that is gone or torn is an error, never fewer rows.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -39,7 +39,7 @@ pub const STORE_URL: &str = "outflow://store";
 /// The remedy where files were replaced while they were asked.
 pub const ASK_AGAIN: &str = "ask again in a new session, which sees the store as it is now";
 
-/// What is read of a file's end at first, octets: more than a footer of our columns takes.
+/// What is read of a file's end at first, octets: more than a footer of our columns takes where a file has few row groups; others take a second look.
 const FOOTER_BYTES: u64 = 64 << 10;
 
 /// One table of a store, as of the moment it was opened.

@@ -100,6 +100,7 @@ impl ObjectStore for Shelf {
     }
 
     // On the thread that wants them: another one would have to be woken for each, and that takes longer than most reads.
+    // A disk that does not answer holds the thread up, and where a query has one only, its time limit too.
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         match self.read(location, ranges) {
             Err(Error::NotFound { path, source }) => match self.moved(location) {

@@ -88,7 +88,7 @@ impl Traffic {
                 seen: vec![Seen::default()],
                 time: Time::NONE,
                 super_frames: 0,
-                interface: Arc::from("memory"),
+                interface: "memory".into(),
                 frames: frames.iter().map(cut).collect(),
             };
             Block::new(Arc::<Frames>::clone(&self.memory), parts, Arc::clone(recycle))

@@ -461,7 +461,7 @@ mod tests {
         line.client(0, &hello("a.test"));
         let names = line.names();
         assert_eq!((names.server_name.as_deref(), names.source), (Some("a.test"), Some("tls_sni")));
-        assert_eq!(names.further, ["www.test", "other.test".into()]);
+        assert_eq!(names.further, ["www.test", "other.test"]);
     }
 
     #[test]

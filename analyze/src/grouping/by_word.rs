@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{AsArray as _, StringArray, UInt32Array};
+use arrow::array::{Array as _, AsArray as _, StringArray, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Int32Type, Schema};
 use arrow::record_batch::RecordBatch;
@@ -25,8 +25,8 @@ use crate::grouping::answers::{Answered, Answers};
 use crate::grouping::dictionary::{by_rows, is_same, over_words};
 use crate::grouping::words::spread;
 
-/// Dictionaries at hand: one for each part of a query that runs beside others.
-const AT_HAND_MAX: usize = 32;
+/// Octets of dictionaries at hand, with what is answered for them, at most: those of all parts of a query that run beside one another.
+const AT_HAND_MAX: usize = 32 << 20;
 
 /// The expression.
 #[derive(Debug)]
@@ -131,11 +131,17 @@ impl ByWord {
             return Ok(Arc::clone(answered));
         }
         let answered = Arc::new(self.answers.of(&self.over_words, words)?);
+        let octets =
+            |words: &StringArray| words.get_array_memory_size() + size_of::<u32>() * words.len();
         let mut at_hand = lock();
-        if at_hand.len() >= AT_HAND_MAX {
-            at_hand.remove(0);
-        }
         at_hand.push((words.clone(), Arc::clone(&answered)));
+        let mut held: usize = at_hand.iter().map(|(words, _)| octets(words)).sum();
+        // The youngest stays, whatever it takes.
+        at_hand.retain(|(known, _)| {
+            let is_kept = held <= AT_HAND_MAX || is_same(known, words);
+            held -= if is_kept { 0 } else { octets(known) };
+            is_kept
+        });
         Ok(answered)
     }
 }

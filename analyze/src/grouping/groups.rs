@@ -9,6 +9,8 @@ use hashbrown::HashMap;
 
 /// Pairs that are looked up in a list at most: what stays close to the processor.
 const NEAR_MAX: usize = 1 << 18;
+/// First numbers that the list has lines for at least: one large second number must not take the room of all others.
+const FIRSTS_MIN: usize = 16;
 /// In that list: not met yet.
 const NOT_MET: u32 = u32::MAX;
 
@@ -53,7 +55,7 @@ impl Pairs {
     fn met(&mut self, first: u32, second: u32) -> Result<u32> {
         let number = self.number(u64::from(first) << u32::BITS | u64::from(second))?;
         let bits = u32::BITS - second.leading_zeros();
-        if bits > self.line_bits && 1_usize << bits < NEAR_MAX {
+        if bits > self.line_bits && FIRSTS_MIN << bits <= NEAR_MAX {
             // All others have other places now, and are met again.
             self.line_bits = bits;
             self.near.clear();

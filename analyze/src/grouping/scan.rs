@@ -77,8 +77,13 @@ fn scan_by_words(
     names: &Names,
 ) -> Result<Option<FileScanConfig>> {
     let schema = source.table_schema().file_schema();
-    let mut words = ParquetSource::new(Arc::new(typed(schema, names)))
-        .with_table_parquet_options(source.table_parquet_options().clone());
+    let options = source.table_parquet_options().clone();
+    let hint = options.global.metadata_size_hint;
+    let mut words =
+        ParquetSource::new(Arc::new(typed(schema, names))).with_table_parquet_options(options);
+    if let Some(hint) = hint {
+        words = words.with_metadata_size_hint(hint);
+    }
     // What files say of themselves to rule rows out, they say of texts.
     let of_texts = source.filter().map(|predicate| {
         let parts = split_conjunction(&predicate).into_iter().filter(|part| {

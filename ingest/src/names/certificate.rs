@@ -175,7 +175,7 @@ pub(crate) mod tests {
     #[test]
     fn rfc5280_common_and_alternative_names() {
         let read = names(&certificate("Www.Line.me", &["line.me", "*.line.me", "line.me"]));
-        assert_eq!(read, ["www.line.me", "line.me".into(), "*.line.me".into()]);
+        assert_eq!(read, ["www.line.me", "line.me", "*.line.me"]);
         assert_eq!(names(&certificate("Line Corporation", &["a.test"])), ["a.test"]);
         let many: Vec<String> = (0..40).map(|number| format!("n{number}.test")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();

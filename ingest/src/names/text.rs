@@ -30,7 +30,7 @@ pub(crate) fn host_name(bytes: &[u8]) -> Option<Text> {
 
 /// Octets in escaped form; most are what they are.
 fn escaped(bytes: &[u8]) -> Text {
-    if bytes.iter().all(|octet| matches!(octet, b' '..=b'~') & (*octet != b'\\'))
+    if bytes.iter().all(|octet| matches!(octet, b' '..=b'[' | b']'..=b'~'))
         && let Ok(text) = str::from_utf8(bytes)
     {
         return text.into();

@@ -128,7 +128,7 @@ impl Tagger {
             }
             length += 1;
         }
-        (length, BlockParts { time, seen, ..self.parts(out) })
+        (length, BlockParts { seen, time, ..self.parts(out) })
     }
 
     /// Whether a frame at or behind the end of the interval still belongs to the run: the first one does, and says which interval it is.
