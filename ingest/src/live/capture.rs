@@ -334,15 +334,8 @@ impl<'a> Capture<'a> {
     }
 
     fn note(&self, (kind, from_ns, to_ns): (&'static str, i64, i64), detail: String, step: i64) {
-        let note = Note {
-            interface: self.interface.clone(),
-            kind,
-            from_ns,
-            to_ns,
-            detail,
-            link_up: self.link_up,
-            clock_step_ns: step,
-        };
+        let (interface, link_up) = (self.interface.clone(), self.link_up);
+        let note = Note { interface, kind, from_ns, to_ns, detail, link_up, clock_step_ns: step };
         // A writer that is gone is found by the lanes.
         let _ = self.writer.send(Delivery { note: Some(note), ..Delivery::default() });
     }
