@@ -144,8 +144,7 @@ impl Dataset {
             }
             return exec_err!("{path} is in the manifest but not in the store; {remedy}");
         };
-        let opened = fs::File::open(&place)?;
-        let bytes = opened.metadata()?.len();
+        let bytes = fs::metadata(&place)?.len();
         if bytes != record.bytes {
             return exec_err!(
                 "{path} has {bytes} bytes where the manifest says {}; {remedy}",
@@ -160,7 +159,10 @@ impl Dataset {
             file = file.with_arrow_schema(self.table.schema());
         }
         let known = known.get_or_init(|| {
-            soon(&opened, &(bytes.saturating_sub(FOOTER_BYTES)..bytes));
+            // What cannot be opened now is told when it is read.
+            if let Ok(file) = fs::File::open(&place) {
+                soon(&file, &(bytes.saturating_sub(FOOTER_BYTES)..bytes));
+            }
             Arc::new(statistics(self.table, &self.schema, record))
         });
         Ok(file.with_statistics(Arc::clone(known)))

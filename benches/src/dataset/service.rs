@@ -1,7 +1,8 @@
 //! What is spoken in a made data set: how often each service, on which port, with what the probe would have read of it.
 
-use crate::dataset::random::{Curve, Random, Weighted};
 use schemas::{Fingerprint, Text};
+
+use crate::dataset::random::{Curve, Random, Weighted};
 
 /// IANA's number.
 pub const ICMP: i32 = 1;

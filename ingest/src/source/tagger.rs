@@ -128,7 +128,16 @@ impl Tagger {
             }
             length += 1;
         }
-        (length, BlockParts { seen, time, ..self.parts(out) })
+        let parts = BlockParts {
+            sequence: self.sequence,
+            interval: self.interval,
+            seen,
+            time,
+            super_frames: 0,
+            interface: out.interface.clone(),
+            frames: Vec::new(),
+        };
+        (length, parts)
     }
 
     /// Whether a frame at or behind the end of the interval still belongs to the run: the first one does, and says which interval it is.
@@ -139,18 +148,6 @@ impl Tagger {
             self.ends_ns = interval.saturating_add(1).saturating_mul(INTERVAL_NS);
         }
         interval == self.interval
-    }
-
-    fn parts(&self, out: &Cutting<'_>) -> BlockParts {
-        BlockParts {
-            sequence: self.sequence,
-            interval: self.interval,
-            seen: Vec::new(),
-            time: Time::NONE,
-            super_frames: 0,
-            interface: out.interface.clone(),
-            frames: Vec::new(),
-        }
     }
 }
 
