@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
@@ -17,10 +18,9 @@ use datafusion::common::{
     exec_err, project_schema,
 };
 use datafusion::datasource::TableType;
-use datafusion::datasource::file_format::FileFormat;
-use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown};
@@ -31,6 +31,7 @@ use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use schemas::store::{FileRecord, Store, StoreError, fingerprint};
 use schemas::{Layout, Table, tables};
 
+use crate::ahead::{Ahead, Place};
 use crate::shelf::soon;
 
 /// The store as the engine addresses it; nothing outside its folder can be named.
@@ -40,7 +41,7 @@ pub const STORE_URL: &str = "outflow://store";
 pub const ASK_AGAIN: &str = "ask again in a new session, which sees the store as it is now";
 
 /// What is read of a file's end at first, octets: more than a footer of our columns takes where a file has few row groups; others take a second look.
-const FOOTER_BYTES: u64 = 64 << 10;
+const FOOTER_BYTES: usize = 64 << 10;
 
 /// One table of a store, as of the moment it was opened.
 #[derive(Debug)]
@@ -161,14 +162,14 @@ impl Dataset {
         let known = known.get_or_init(|| {
             // What cannot be opened now is told when it is read.
             if let Ok(file) = fs::File::open(&place) {
-                soon(&file, &(bytes.saturating_sub(FOOTER_BYTES)..bytes));
+                soon(&file, &(bytes.saturating_sub(FOOTER_BYTES as u64)..bytes));
             }
             Arc::new(statistics(self.table, &self.schema, record))
         });
         Ok(file.with_statistics(Arc::clone(known)))
     }
 
-    async fn plan(&self, state: &dyn Session, scan: Scan<'_>) -> Result<Arc<dyn ExecutionPlan>> {
+    fn plan(&self, state: &dyn Session, scan: Scan<'_>) -> Result<Arc<dyn ExecutionPlan>> {
         let selected = self.selected(state, scan.filters)?;
         let files = selected.into_iter().map(|file| self.partitioned_file(file));
         let files = files.collect::<Result<Vec<_>>>()?;
@@ -183,24 +184,36 @@ impl Dataset {
         if let Some(filter) = conjunction(scan.filters.iter().cloned()) {
             source = source.with_predicate(self.physical(state, filter)?);
         }
-        let config =
-            FileScanConfigBuilder::new(ObjectStoreUrl::parse(STORE_URL)?, Arc::new(source))
-                .with_file_groups(FileGroup::new(files).split_files(partitions))
-                .with_statistics(total)
-                .with_projection_indices(scan.projection.cloned())?
-                .with_limit(scan.limit)
-                .build();
         let mut options = state.table_options().parquet.clone();
         options.global.pushdown_filters |=
             scan.filters.iter().any(|filter| self.names_a_text(filter));
         // Pages follow each other in time: of nothing else do they rule out each other's rows.
         options.global.enable_page_index = scan.filters.iter().any(|filter| self.is_timed(filter));
-        options.global.metadata_size_hint = usize::try_from(FOOTER_BYTES).ok();
-        ParquetFormat::default().with_options(options).create_physical_plan(state, config).await
+        options.global.metadata_size_hint = Some(FOOTER_BYTES);
+        let url = ObjectStoreUrl::parse(STORE_URL)?;
+        let runtime = state.runtime_env();
+        let place = Place {
+            root: self.store.root().to_owned(),
+            shelf: runtime.object_store(&url)?,
+            footers: runtime.cache_manager.get_file_metadata_cache(),
+            footer_bytes: FOOTER_BYTES,
+        };
+        let source = source
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(Arc::new(Ahead::of(place, &files, partitions)))
+            .with_metadata_size_hint(FOOTER_BYTES);
+        let config = FileScanConfigBuilder::new(url, Arc::new(source))
+            .with_file_groups(FileGroup::new(files).split_files(partitions))
+            .with_statistics(total)
+            .with_projection_indices(scan.projection.cloned())?
+            .with_limit(scan.limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
     }
 }
 
 /// What a query wants of a table.
+#[derive(Clone, Copy)]
 struct Scan<'a> {
     projection: Option<&'a Vec<usize>>,
     filters: &'a [Expr],
@@ -248,7 +261,7 @@ impl TableProvider for Dataset {
         'projection: 'all,
         'filters: 'all,
     {
-        Box::pin(self.plan(state, Scan { projection, filters, limit }))
+        Box::pin(ready(self.plan(state, Scan { projection, filters, limit })))
     }
 }
 

@@ -9,6 +9,7 @@ mod dictionary;
 mod exec;
 mod groups;
 mod key;
+mod memo;
 mod rule;
 mod scan;
 mod values;

@@ -2,6 +2,7 @@
 //!
 //! The only floor with a query engine and an async runtime. Facts come from the store, judgement from the catalog, and an answer carries both.
 
+mod ahead;
 pub mod attribution;
 pub mod catalog;
 pub mod cli;

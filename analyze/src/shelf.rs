@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io;
 use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -39,19 +40,20 @@ impl Shelf {
             }
             _ => Error::Generic { store: "outflow", source: format!("{location}: {error}").into() },
         };
-        let mut file = File::open(self.folder.path_to_filesystem(location)?).map_err(failed)?;
+        let file = File::open(self.folder.path_to_filesystem(location)?).map_err(failed)?;
+        let end = file.metadata().map_err(failed)?.len();
         for range in ranges {
             soon(&file, range);
         }
         let read = |range: &Range<u64>| {
             let length = range.end.saturating_sub(range.start);
-            let mut octets = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-            file.seek(SeekFrom::Start(range.start))?;
-            (&mut file).take(length).read_to_end(&mut octets)?;
-            if octets.len() as u64 == length {
-                return Ok(octets.into());
-            }
-            Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ends before what is wanted of it"))
+            let length = usize::try_from(length).ok().filter(|_| range.end <= end);
+            let ends = "it ends before what is wanted of it";
+            let length =
+                length.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, ends))?;
+            let mut octets = vec![0; length];
+            file.read_exact_at(&mut octets, range.start)?;
+            Ok(octets.into())
         };
         ranges.iter().map(read).collect::<io::Result<Vec<Bytes>>>().map_err(failed)
     }

@@ -24,7 +24,7 @@ use ingest::source::{FileSource, Pool, Tagger};
 use mimalloc::MiMalloc;
 use nix::time::{ClockId, clock_gettime};
 use schemas::Micros;
-use schemas::flow::{FlowBatch, FlowRow, TABLE};
+use schemas::flow::{FlowBatch, FlowRow};
 use schemas::store::{Hour, Publisher, Store};
 
 #[global_allocator]
@@ -35,8 +35,6 @@ const SEED: u64 = 7;
 const ROWS: usize = 409_600;
 /// Rows made, and then written, at a time: what was made stays in the cache, as it does between lane and writer.
 const HAND: usize = 256;
-/// Rows turned into columns at a time, as the probe does.
-const BATCH_ROWS: usize = 4_096;
 /// Time between two rows.
 const STEP_US: i64 = 500;
 
@@ -168,21 +166,16 @@ impl Target {
         let mut publisher = Publisher::begin(&self.store, "tap", &format!("{:08}", self.files))
             .expect("a publication");
         let mut file =
-            publisher.stage(&TABLE, Hour::of_micros(crowd.at_us)).expect("a staged file");
-        let (mut batch, mut took) = (FlowBatch::default(), Duration::ZERO);
+            publisher.stage_rows::<FlowBatch>(Hour::of_micros(crowd.at_us)).expect("a staged file");
+        let mut took = Duration::ZERO;
         for _ in 0..ROWS / HAND {
             let rows = crowd.rows();
             let start = now();
-            batch.extend(black_box(&rows));
-            if batch.len() >= BATCH_ROWS {
-                let span = (crowd.at_us - 1_000_000, crowd.at_us);
-                file.append(&batch.finish().expect("columns"), span).expect("room for it");
-            }
+            let span = (crowd.at_us - 1_000_000, crowd.at_us);
+            file.extend(black_box(&rows), span).expect("room for it");
             took += now().saturating_sub(start);
         }
         let start = now();
-        let span = (crowd.at_us, crowd.at_us);
-        file.append(&batch.finish().expect("columns"), span).expect("room for it");
         publisher.seal(file).expect("room for it");
         let entry = publisher.commit(Vec::new(), true).expect("a new publication");
         took += now().saturating_sub(start);
@@ -191,7 +184,7 @@ impl Target {
 }
 
 /// Nanoseconds of processor time for each row into a file that is safe on disk, and its bytes. Decides encodings, compression and ranges of the columns,
-/// and how many rows are turned into columns at a time: the goal is a million rows a second, in no more bytes than nfdump needs for both ways (41).
+/// and how words are looked up: the goal is a million rows a second, in no more bytes than nfdump needs for both ways (41).
 fn writing(c: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = Store::open_or_create(folder.path()).expect("a store");

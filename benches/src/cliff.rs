@@ -129,8 +129,8 @@ pub fn felt(flows: u32, packets: u64) -> io::Result<Felt> {
         limits: Limits {
             active_timeout_ns: NEVER_NS,
             idle_timeout_ns: NEVER_NS,
-            // A table under pressure would end flows early.
-            flows_max: usize::try_from(count * 2).unwrap_or(usize::MAX).max(1 << 16),
+            // As full as may be: a table over 7/8 is under pressure and would end flows early.
+            flows_max: usize::try_from(count * 8 / 7 + 8).unwrap_or(usize::MAX).max(1 << 16),
         },
         seed: SEED,
         style: RowStyle { sensor: "bench".into(), inside: Inside::default(), interface: None },

@@ -1,23 +1,21 @@
 //! Where finished rows go: the trait behind which the writer does not see it, and the files of a run that is published all or not at all.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::hint::black_box;
 use std::slice;
 
-use arrow::record_batch::RecordBatch;
-use schemas::column::Table;
+use schemas::column::Batch;
 use schemas::devices::{DeviceBatch, DeviceRow};
 use schemas::dns::{DnsBatch, DnsRow};
 use schemas::flow::{FlowBatch, FlowRow};
 use schemas::ledger::{LedgerBatch, LedgerRow};
 use schemas::store::spool::Sums;
-use schemas::store::{Hour, Publisher, StagedFile, StoreError};
+use schemas::store::{Hour, Publisher, RowFile, StoreError};
 
 use crate::privacy::Released;
 use crate::rows::Rows;
 
-/// Rows turned into columns at a time: as many as a processor's cache holds.
-const BATCH_ROWS: usize = 4_096;
 /// Files of a table that grow at the same time: a capture out of order by a day still makes one file an hour.
 const OPEN_HOURS_MAX: usize = 24;
 
@@ -73,121 +71,84 @@ impl Archive for Nowhere {
     }
 }
 
-/// A builder of one table's batches.
-trait Columns: Default {
-    type Row;
-    const TABLE: Table;
-    fn extend(&mut self, rows: &[Self::Row]) -> usize;
-    fn finish(&mut self) -> Result<RecordBatch, arrow::error::ArrowError>;
-    fn at(row: &Self::Row) -> i64;
+/// Of a row, what says its hour.
+trait Timed {
+    /// µs since 1970 UTC.
+    fn at(&self) -> i64;
 }
 
-macro_rules! columns {
-    ($batch:ty, $row:ty, $table:expr, $at:ident) => {
-        impl Columns for $batch {
-            type Row = $row;
-            const TABLE: Table = $table;
-            fn extend(&mut self, rows: &[$row]) -> usize {
-                self.extend(rows);
-                self.len()
-            }
-            fn finish(&mut self) -> Result<RecordBatch, arrow::error::ArrowError> {
-                self.finish()
-            }
-            fn at(row: &$row) -> i64 {
-                row.$at.0
+macro_rules! timed {
+    ($row:ty, $at:ident) => {
+        impl Timed for $row {
+            fn at(&self) -> i64 {
+                self.$at.0
             }
         }
     };
 }
-columns!(FlowBatch, FlowRow, schemas::flow::TABLE, flow_end);
-columns!(DnsBatch, DnsRow, schemas::dns::TABLE, ts);
-columns!(DeviceBatch, DeviceRow, schemas::devices::TABLE, ts);
-columns!(LedgerBatch, LedgerRow, schemas::ledger::TABLE, ts_end);
+timed!(FlowRow, flow_end);
+timed!(DnsRow, ts);
+timed!(DeviceRow, ts);
+timed!(LedgerRow, ts_end);
 
 /// One hour of a table under construction.
-struct Drawer<C> {
-    batch: C,
-    span: (i64, i64),
-    file: Option<StagedFile>,
+struct Drawer<B> {
+    file: RowFile<B>,
     used: u64,
 }
 
 /// A table under construction: a drawer for each hour, few at a time.
-struct Cabinet<C> {
-    hours: BTreeMap<Hour, Drawer<C>>,
+struct Cabinet<B> {
+    hours: BTreeMap<Hour, Drawer<B>>,
     uses: u64,
 }
 
-impl<C: Columns> Cabinet<C> {
+impl<B: Batch<Row: Timed>> Cabinet<B> {
     const fn new() -> Self {
         Self { hours: BTreeMap::new(), uses: 0 }
     }
 
-    fn add(&mut self, rows: &[C::Row], publisher: &mut Publisher) -> Result<(), StoreError> {
-        let hour = |row: &C::Row| Hour::of_micros(C::at(row));
+    fn add(&mut self, rows: &[B::Row], publisher: &mut Publisher) -> Result<(), StoreError> {
+        let hour = |row: &B::Row| Hour::of_micros(row.at());
         rows.chunk_by(|a, b| hour(a) == hour(b)).try_for_each(|rows| self.add_run(rows, publisher))
     }
 
     /// Adds rows of one hour.
-    fn add_run(&mut self, rows: &[C::Row], publisher: &mut Publisher) -> Result<(), StoreError> {
-        let Some(hour) = rows.first().map(|row| Hour::of_micros(C::at(row))) else { return Ok(()) };
+    fn add_run(&mut self, rows: &[B::Row], publisher: &mut Publisher) -> Result<(), StoreError> {
+        let Some(first) = rows.first().map(Timed::at) else { return Ok(()) };
+        let join = |(from, to): (i64, i64), at: i64| (from.min(at), to.max(at));
+        let span = rows.iter().map(Timed::at).fold((first, first), join);
+        let drawer = self.drawer(Hour::of_micros(first), publisher)?;
+        drawer.file.extend(rows, span)
+    }
+
+    fn drawer(
+        &mut self,
+        hour: Hour,
+        publisher: &mut Publisher,
+    ) -> Result<&mut Drawer<B>, StoreError> {
         if !self.hours.contains_key(&hour) && self.hours.len() >= OPEN_HOURS_MAX {
-            let oldest =
-                self.hours.iter().min_by_key(|(_, drawer)| drawer.used).map(|(hour, _)| *hour);
-            if let Some(drawer) = oldest.and_then(|hour| self.hours.remove_entry(&hour)) {
-                seal(drawer.0, drawer.1, publisher)?;
+            let oldest = self.hours.iter().min_by_key(|(_, drawer)| drawer.used);
+            let oldest = oldest.map(|(hour, _)| *hour);
+            if let Some(drawer) = oldest.and_then(|hour| self.hours.remove(&hour)) {
+                publisher.seal(drawer.file)?;
             }
         }
         self.uses += 1;
-        let drawer = self.hours.entry(hour).or_insert_with(|| Drawer {
-            batch: C::default(),
-            span: (i64::MAX, i64::MIN),
-            file: None,
-            used: 0,
-        });
+        let drawer = match self.hours.entry(hour) {
+            Entry::Occupied(drawer) => drawer.into_mut(),
+            Entry::Vacant(place) => {
+                place.insert(Drawer { file: publisher.stage_rows(hour)?, used: 0 })
+            }
+        };
         drawer.used = self.uses;
-        let join = |(from, to): (i64, i64), at: i64| (from.min(at), to.max(at));
-        drawer.span = rows.iter().map(C::at).fold(drawer.span, join);
-        if drawer.batch.extend(rows) >= BATCH_ROWS {
-            pour(hour, drawer, publisher)?;
-        }
-        Ok(())
+        Ok(drawer)
     }
 
     fn close(&mut self, publisher: &mut Publisher) -> Result<(), StoreError> {
-        for (hour, drawer) in std::mem::take(&mut self.hours) {
-            seal(hour, drawer, publisher)?;
-        }
-        Ok(())
+        let mut drawers = std::mem::take(&mut self.hours).into_values();
+        drawers.try_for_each(|drawer| publisher.seal(drawer.file))
     }
-}
-
-fn pour<C: Columns>(
-    hour: Hour,
-    drawer: &mut Drawer<C>,
-    publisher: &mut Publisher,
-) -> Result<(), StoreError> {
-    let batch = drawer.batch.finish().map_err(StoreError::Columns)?;
-    if batch.num_rows() == 0 {
-        return Ok(());
-    }
-    let mut file = match drawer.file.take() {
-        Some(file) => file,
-        None => publisher.stage(&C::TABLE, hour)?,
-    };
-    file.append(&batch, drawer.span)?;
-    drawer.file = Some(file);
-    Ok(())
-}
-
-fn seal<C: Columns>(
-    hour: Hour,
-    mut drawer: Drawer<C>,
-    publisher: &mut Publisher,
-) -> Result<(), StoreError> {
-    pour(hour, &mut drawer, publisher)?;
-    drawer.file.map_or(Ok(()), |file| publisher.seal(file))
 }
 
 /// The files of one run, invisible until its publisher commits.

@@ -25,7 +25,7 @@ pub(crate) struct Whose {
 
 impl Whose {
     /// A message of one end of a flow.
-    pub(crate) const fn of(entry: &Entry<'_>, from: End) -> Self {
+    pub(crate) fn of(entry: &Entry<'_>, from: End) -> Self {
         Self { key: *entry.key(), born_ns: entry.born_ns(), from }
     }
 }

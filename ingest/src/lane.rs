@@ -218,7 +218,7 @@ impl<O: Outbox> Lane<O> {
         self.fragments.flush(&mut self.released);
         self.count_released();
         self.hearing.flush(self.clock, &mut self.desk.draft);
-        self.table.flush(&mut self.desk);
+        self.table.flush(self.clock, &mut self.desk);
         self.desk.handshakes.clear();
     }
 

@@ -12,7 +12,9 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::datatypes::{Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 
-use crate::build::{Build, Lists, Numbers, Optional, Texts, Truths};
+use crate::build::{Build, Lists, Numbers, Optional, Truths, Words};
+use crate::kinds::{Fingerprint, Mac, Micros, Text};
+use crate::pages::Pages;
 
 /// One column of a table: what a reader of the data needs to know about it.
 #[derive(Debug, Clone, Copy)]
@@ -71,49 +73,6 @@ impl Table {
     }
 }
 
-/// A point in time: µs since 1970-01-01 UTC.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Micros(pub i64);
-
-/// An IEEE 802 MAC address; text as `aa:bb:cc:dd:ee:ff`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Mac(pub [u8; 6]);
-
-impl std::fmt::Display for Mac {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (position, octet) in self.0.iter().enumerate() {
-            let separator = if position == 0 { "" } else { ":" };
-            write!(f, "{separator}{octet:02x}")?;
-        }
-        Ok(())
-    }
-}
-
-/// Text of a row: up to 23 octets lie in the row itself, as most names do; longer text is shared by its copies.
-pub type Text = smol_str::SmolStr;
-
-/// A fingerprint of 36 ASCII characters, as JA4 is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint(pub [u8; 36]);
-
-impl Fingerprint {
-    /// Of a text; none where it is no such one.
-    pub fn of(text: &str) -> Option<Self> {
-        text.as_bytes().try_into().ok().filter(|_| text.is_ascii()).map(Self)
-    }
-
-    /// As text; empty if it is none.
-    pub fn as_str(&self) -> &str {
-        str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-impl std::fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// How the values of a column lie in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
@@ -127,10 +86,17 @@ pub enum Layout {
     Texts,
 }
 
+impl Layout {
+    /// Whether readers are told between which values a page lies.
+    pub const fn is_ranged(self) -> bool {
+        matches!(self, Self::Times | Self::Texts)
+    }
+}
+
 /// A Rust value that knows its Arrow column.
-pub trait Cell {
+pub trait Cell: Sized {
     /// That column under construction.
-    type Column: Debug + Default;
+    type Column: Pages + Default;
     /// Whether the type has a null.
     const NULLABLE: bool = false;
     /// How the values lie in a file.
@@ -139,6 +105,13 @@ pub trait Cell {
     fn data_type() -> DataType;
     /// Appends this value.
     fn append(&self, column: &mut Self::Column);
+    /// Appends the values of few rows.
+    fn append_each<'a>(cells: impl Iterator<Item = &'a Self> + Clone, column: &mut Self::Column)
+    where
+        Self: 'a,
+    {
+        cells.for_each(|cell| cell.append(column));
+    }
     /// Hands the column over; where `valid` says no, a row is null.
     fn finish(column: &mut Self::Column, valid: Option<NullBuffer>)
     -> Result<ArrayRef, ArrowError>;
@@ -189,33 +162,38 @@ impl Cell for bool {
 }
 
 macro_rules! text_cell {
-    ($rust:ty, $layout:ident, $append:expr) => {
+    ($rust:ty, $layout:ident) => {
         impl Cell for $rust {
-            type Column = Texts;
+            type Column = Words<$rust>;
             const LAYOUT: Layout = Layout::$layout;
             fn data_type() -> DataType {
                 DataType::Utf8
             }
             fn append(&self, column: &mut Self::Column) {
-                let append: fn(&$rust, &mut Texts) = $append;
-                append(self, column);
+                column.push(self);
+            }
+            fn append_each<'a>(
+                cells: impl Iterator<Item = &'a Self> + Clone,
+                column: &mut Self::Column,
+            ) {
+                column.push_each(cells);
             }
             fn finish(
                 column: &mut Self::Column,
                 valid: Option<NullBuffer>,
             ) -> Result<ArrayRef, ArrowError> {
-                column.finish(valid)
+                column.texts(valid)
             }
         }
     };
 }
 
-text_cell!(&'static str, Words, |text, column| column.push(text));
-text_cell!(Box<str>, Texts, |text, column| column.push(text));
-text_cell!(Text, Texts, |text, column| column.push(text));
-text_cell!(IpAddr, Texts, |address, column| column.push_ip(*address));
-text_cell!(Fingerprint, Texts, |text, column| column.push(text.as_str()));
-text_cell!(Mac, Words, |mac, column| column.push_mac(mac.0));
+text_cell!(&'static str, Words);
+text_cell!(Box<str>, Texts);
+text_cell!(Text, Texts);
+text_cell!(IpAddr, Texts);
+text_cell!(Fingerprint, Texts);
+text_cell!(Mac, Words);
 
 impl<T: Cell<Column: Build>> Cell for Option<T> {
     type Column = Optional<T::Column>;
@@ -237,32 +215,42 @@ impl<T: Cell<Column: Build>> Cell for Option<T> {
 
 /// A list; an empty one is written as null, for nothing was observed.
 impl<T: Cell<Column: Build>> Cell for Vec<T> {
-    type Column = Optional<Lists<T::Column>>;
+    type Column = Lists<T::Column>;
     const NULLABLE: bool = true;
     const LAYOUT: Layout = Layout::Words;
     fn data_type() -> DataType {
         DataType::List(item::<T>())
     }
     fn append(&self, column: &mut Self::Column) {
-        if self.is_empty() {
-            return column.null();
-        }
-        let lists = column.value();
         for value in self {
-            value.append(&mut lists.items);
+            value.append(&mut column.items);
         }
-        lists.close(self.len());
+        column.close(self.len());
     }
     fn finish(column: &mut Self::Column, _: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
-        column.finish(Self::data_type, |lists, valid| {
-            let items = T::finish(&mut lists.items, None)?;
-            lists.finish(item::<T>(), items, valid)
-        })
+        let items = T::finish(&mut column.items, None)?;
+        column.finish(item::<T>(), items)
     }
 }
 
 fn item<T: Cell>() -> FieldRef {
     Arc::new(Field::new_list_field(T::data_type(), true))
+}
+
+/// Rows of a table under construction, as columns.
+pub trait Batch: Debug + Default {
+    /// A row.
+    type Row;
+    /// The table.
+    const TABLE: Table;
+    /// Adds rows.
+    fn extend(&mut self, rows: &[Self::Row]);
+    /// Rows held.
+    fn rows(&self) -> usize;
+    /// The columns, in the table's order.
+    fn columns(&mut self) -> Vec<&mut dyn Pages>;
+    /// Holds no row any more: a page was made of each column.
+    fn start(&mut self);
 }
 
 /// Declares a table: `name: Row, Batch, partition column, "doc" { column: Type, "unit", "same as", "doc"; … }`.
@@ -293,11 +281,11 @@ macro_rules! table {
                 self.extend(std::slice::from_ref(row));
             }
 
-            /// Adds rows: column by column, which keeps a column in the processor's registers.
+            /// Adds rows: column by column, which keeps a column in the processor's registers, and few at a time, which keeps them in its nearest cache.
             pub fn extend(&mut self, rows: &[$row]) {
-                $(for row in rows {
-                    $crate::column::Cell::append(&row.$name, &mut self.$name);
-                })*
+                for rows in rows.chunks($crate::build::ROWS_NEAR) {
+                    $($crate::column::Cell::append_each(rows.iter().map(|row| &row.$name), &mut self.$name);)*
+                }
                 self.rows += rows.len();
             }
 
@@ -318,6 +306,23 @@ macro_rules! table {
                     TABLE.schema(),
                     vec![$(<$ty as $crate::column::Cell>::finish(&mut self.$name, None)?,)*],
                 )
+            }
+        }
+
+        impl $crate::column::Batch for $batch {
+            type Row = $row;
+            const TABLE: $crate::column::Table = TABLE;
+            fn extend(&mut self, rows: &[$row]) {
+                self.extend(rows);
+            }
+            fn rows(&self) -> usize {
+                self.rows
+            }
+            fn columns(&mut self) -> Vec<&mut dyn $crate::pages::Pages> {
+                vec![$(&mut self.$name,)*]
+            }
+            fn start(&mut self) {
+                self.rows = 0;
             }
         }
 

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::column::{Mac, Micros, Text, table};
+use crate::column::table;
+use crate::kinds::{Mac, Micros, Text};
 
 table! {"devices": DeviceRow, DeviceBatch, "ts",
     "One row for each time a device said something of itself: in DHCP and mDNS once an hour, in HTTP once a day, as long as it says the same." {

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::column::{Micros, Text, table};
+use crate::column::table;
+use crate::kinds::{Micros, Text};
 
 table! {"dns": DnsRow, DnsBatch, "ts",
     "One row for each DNS question and the answer to it; an answer without its question, or a question without answer, is a row too." {

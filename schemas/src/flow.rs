@@ -4,7 +4,8 @@
 
 use std::net::IpAddr;
 
-use crate::column::{Fingerprint, Mac, Micros, Text, table};
+use crate::column::table;
+use crate::kinds::{Fingerprint, Mac, Micros, Text};
 
 table! {"flows": FlowRow, FlowBatch, "flow_end",
     "One row for each export interval of a biflow; the number of flows is the number of rows with flow_part 0." {

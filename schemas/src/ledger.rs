@@ -6,7 +6,8 @@
 //! count is a second equation: `ring_pending (before) + kernel_packets = kernel_drops + packets_seen + ring_pending (after)`. Over all rows of a run,
 //! `Σ exported = Σ flows.packets + Σ rows_lost_packets`.
 
-use crate::column::{Micros, Text, table};
+use crate::column::table;
+use crate::kinds::{Micros, Text};
 
 table! {"ledger": LedgerRow, LedgerBatch, "ts_end",
     "One row for each interval, interface and lane: where every packet and octet went." {

@@ -8,12 +8,15 @@ pub mod column;
 pub mod devices;
 pub mod dns;
 pub mod flow;
+mod kinds;
 pub mod ledger;
+mod pages;
 pub mod reject;
 pub mod rollup;
 pub mod store;
 
-pub use column::{Column, Fingerprint, Layout, Mac, Micros, Partition, Table, Text};
+pub use column::{Column, Layout, Partition, Table};
+pub use kinds::{Fingerprint, Mac, Micros, Text};
 
 /// Every table of observations, in the order of the reference.
 pub const TABLES: [&Table; 4] = [&flow::TABLE, &dns::TABLE, &devices::TABLE, &ledger::TABLE];

@@ -2,13 +2,12 @@
 //!
 //! Coverage and loss are not here: they belong to an interface and an interval, so the ledger has them, and a sum over cells would count them many times.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, BinaryBuilder};
+use arrow::array::ArrayRef;
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
+use crate::build::Words;
 use crate::column::{Cell, Layout};
 
 /// Who was counted, without who they were: made, merged and counted by `sketch`, `sketch_merge` and `sketch_count` in SQL.
@@ -16,23 +15,27 @@ use crate::column::{Cell, Layout};
 pub struct Sketch(pub Box<[u8]>);
 
 impl Cell for Sketch {
-    type Column = BinaryBuilder;
+    type Column = Words<Box<[u8]>>;
     const LAYOUT: Layout = Layout::Words;
     fn data_type() -> DataType {
         DataType::Binary
     }
-    fn append(&self, column: &mut BinaryBuilder) {
-        column.append_value(&self.0);
+    fn append(&self, column: &mut Self::Column) {
+        column.push(&self.0);
     }
-    fn finish(column: &mut BinaryBuilder, _: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
-        Ok(Arc::new(column.finish()))
+    fn finish(
+        column: &mut Self::Column,
+        valid: Option<NullBuffer>,
+    ) -> Result<ArrayRef, ArrowError> {
+        column.binary(valid)
     }
 }
 
 /// Declares a rollup: the columns are the same in all.
 macro_rules! rollup {
     ($name:literal, $partition:ident, $doc:literal, $bucket:literal) => {
-        use crate::column::{Micros, Text, table};
+        use crate::column::table;
+        use crate::kinds::{Micros, Text};
         use crate::rollup::Sketch;
 
         table! {$name: RollupRow, RollupBatch, "bucket_start" by $partition, $doc {

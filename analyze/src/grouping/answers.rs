@@ -6,27 +6,20 @@ use std::hash::{BuildHasher as _, Hash, Hasher};
 use std::mem::size_of;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array as _, ArrayRef, StringArray, StringViewArray};
+use arrow::array::{Array as _, ArrayRef, StringArray};
 use datafusion::common::Result;
 use datafusion::physical_plan::PhysicalExpr;
 use hashbrown::{DefaultHashBuilder, HashMap};
 
-use crate::grouping::dictionary::by_rows;
-use crate::grouping::values::Values;
+use crate::grouping::dictionary::Answered;
+use crate::grouping::memo::Memo;
 
-/// Memory for what is remembered; beyond it, half is forgotten.
+/// Memory for what is remembered of dictionaries; beyond it, half is forgotten.
 const BYTES_MAX: usize = 128 << 20;
+/// Expressions of which single words are remembered; beyond it, those of the oldest are forgotten.
+const MEMOS_MAX: usize = 4;
 
-/// The answers for the words of one dictionary.
-#[derive(Debug, Clone)]
-pub(crate) struct Answered {
-    /// By word, and for no word behind the last: which of the distinct answers.
-    pub(crate) numbers: Vec<u32>,
-    /// Each answer once.
-    pub(crate) distinct: ArrayRef,
-}
-
-/// The same as it is remembered: seldom are there many distinct answers.
+/// What was found for a dictionary, as it is remembered: seldom are there many distinct answers.
 #[derive(Debug)]
 enum Kept {
     Few(Vec<u16>, ArrayRef),
@@ -55,11 +48,16 @@ impl PartialEq for Question {
     }
 }
 
+/// An expression, and what it made of single words.
+type OfWords = (Arc<dyn PhysicalExpr>, Arc<Memo>);
+
 /// The answers that were given in a session.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     seeds: [DefaultHashBuilder; 2],
     known: Mutex<Known>,
+    /// The youngest last.
+    memos: Mutex<Vec<OfWords>>,
 }
 
 #[derive(Debug, Default)]
@@ -91,9 +89,25 @@ impl Answers {
         if let Some(kept) = known {
             return Ok(kept.answered());
         }
-        let answered = asked(expression, words)?;
+        let of_word = |word: &str| self.seeds.each_ref().map(|seed| seed.hash_one(word));
+        let answered = self.memo(expression).of(expression, words, of_word)?;
         lock().keep((question, Kept::of(&answered)), BYTES_MAX);
         Ok(answered)
+    }
+
+    fn memo(&self, expression: &Arc<dyn PhysicalExpr>) -> Arc<Memo> {
+        let mut memos = self.memos.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, memo)) =
+            memos.iter().find(|(known, _)| known.as_ref() == expression.as_ref())
+        {
+            return Arc::clone(memo);
+        }
+        if memos.len() >= MEMOS_MAX {
+            memos.remove(0);
+        }
+        let memo = Arc::default();
+        memos.push((Arc::clone(expression), Arc::clone(&memo)));
+        memo
     }
 }
 
@@ -149,21 +163,6 @@ impl Kept {
     }
 }
 
-fn asked(expression: &Arc<dyn PhysicalExpr>, words: &StringArray) -> Result<Answered> {
-    let and_none: ArrayRef = Arc::new(words.iter().chain([None]).collect::<StringViewArray>());
-    let rows = and_none.len();
-    let answers = by_rows(expression, &and_none)?;
-    let mut numbers = Vec::with_capacity(rows);
-    let Some(mut values) = Values::of(answers.data_type()) else {
-        // Too many forms to be told apart: each word has its own.
-        numbers.extend(0..u32::try_from(rows).unwrap_or(u32::MAX));
-        return Ok(Answered { numbers, distinct: answers });
-    };
-    values.number(&answers, &mut numbers)?;
-    let all = (0..values.len()).collect();
-    Ok(Answered { distinct: values.column(all, answers.data_type())?, numbers })
-}
-
 #[cfg(test)]
 mod tests {
     use arrow::array::{AsArray as _, UInt32Array};
@@ -171,6 +170,7 @@ mod tests {
     use datafusion::physical_expr::expressions::Column;
 
     use super::*;
+    use crate::grouping::memo::asked;
 
     fn words(count: usize) -> StringArray {
         (0..count).map(|word| Some(format!("word {word}"))).collect()

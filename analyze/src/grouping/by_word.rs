@@ -21,8 +21,8 @@ use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_plan::PhysicalExpr;
 
-use crate::grouping::answers::{Answered, Answers};
-use crate::grouping::dictionary::{by_rows, is_same, over_words};
+use crate::grouping::answers::Answers;
+use crate::grouping::dictionary::{Answered, by_rows, is_same, over_words};
 use crate::grouping::words::spread;
 
 /// Octets of dictionaries at hand, with what is answered for them, at most: those of all parts of a query that run beside one another.

@@ -11,6 +11,15 @@ use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNod
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::PhysicalExpr;
 
+/// What an expression made of the words of one dictionary.
+#[derive(Debug, Clone)]
+pub(crate) struct Answered {
+    /// By word, and for no word behind the last: which of the distinct answers.
+    pub(crate) numbers: Vec<u32>,
+    /// Each answer once.
+    pub(crate) distinct: ArrayRef,
+}
+
 /// Whether these are the same words at the same place. One of the two must be held as long as it is asked.
 pub(crate) fn is_same(one: &StringArray, other: &StringArray) -> bool {
     one.values().as_ptr() == other.values().as_ptr()

@@ -20,8 +20,6 @@ const BEGIN_US: i64 = 1_772_409_600_000_000;
 const SENSOR: &str = "made";
 /// Rows made at a time, so that they are still in the cache when they become columns.
 const HAND: usize = 256;
-/// Rows turned into columns at a time, as the probe does.
-const BATCH_ROWS: usize = 4_096;
 
 /// How busy each hour of a day is, UTC; a fifth at night.
 const DAY: [u64; 24] = [
@@ -123,25 +121,22 @@ impl Press<'_> {
         let mut publisher =
             Publisher::begin_part(self.store, SENSOR, &boot, u64::from(number) + 1)?;
         let hour = Hour::of_micros(begin_us);
-        let mut file = publisher.stage(&schemas::flow::TABLE, hour)?;
+        let mut file = publisher.stage_rows::<FlowBatch>(hour)?;
         let mut flows = HourOfFlows::new(&self.drawing, self.seed, begin_us, rows.cast_signed());
-        let (mut batch, mut exported) = (FlowBatch::default(), Exported::default());
+        let mut exported = Exported::default();
         let mut hand: Vec<FlowRow> = Vec::with_capacity(HAND);
-        let mut span = NO_SPAN;
         loop {
             hand.clear();
             hand.extend(flows.by_ref().take(HAND));
-            batch.extend(&hand);
+            if hand.is_empty() {
+                break;
+            }
+            let mut span = (i64::MAX, i64::MIN);
             for row in &hand {
                 add(&mut exported, row);
                 span = (span.0.min(row.flow_end.0), span.1.max(row.flow_end.0));
             }
-            if batch.len() >= BATCH_ROWS || (hand.is_empty() && !batch.is_empty()) {
-                file.append(&batch.finish()?, std::mem::replace(&mut span, NO_SPAN))?;
-            }
-            if hand.is_empty() {
-                break;
-            }
+            file.extend(&hand, span)?;
         }
         publisher.seal(file)?;
         write_ledger(&mut publisher, begin_us, &exported)?;
@@ -150,9 +145,6 @@ impl Press<'_> {
         Ok(of_flows.map(|file| file.bytes).sum())
     }
 }
-
-/// The span of nothing.
-const NO_SPAN: (i64, i64) = (i64::MAX, i64::MIN);
 
 fn add(exported: &mut Exported, row: &FlowRow) {
     exported.rows += 1;
@@ -181,10 +173,8 @@ fn write_ledger(
         watch: None,
     };
     let row = Account::new(SENSOR.into(), 0, "file").close(&end, exported);
-    let mut batch = LedgerBatch::default();
-    batch.append(&row);
-    let mut file = publisher.stage(&schemas::ledger::TABLE, Hour::of_micros(begin_us))?;
-    file.append(&batch.finish()?, (to_us, to_us))?;
+    let mut file = publisher.stage_rows::<LedgerBatch>(Hour::of_micros(begin_us))?;
+    file.extend(&[row], (to_us, to_us))?;
     Ok(publisher.seal(file)?)
 }
 

@@ -36,9 +36,10 @@ pub(crate) fn headers(frame: &Frame<'_>) -> Option<(Link, Net)> {
         ..Link::default()
     };
     let net = match start.kind {
-        IPV4 => v4_header(array(bytes, link.ip_at)?, link.ip_at),
+        IPV4 => v4_net(v4_header(bytes, start.ip_at)?, start.ip_at),
         IPV6 => {
-            v6_header(bytes, link.ip_at).filter(|net| is_v6(bytes, start.ip_at) && net.octets > 40)
+            v6_start(bytes, start.ip_at)?;
+            v6_header(bytes, start.ip_at).filter(|net| net.octets > 40)
         }
         _ => None,
     }?;
@@ -69,21 +70,17 @@ pub(crate) fn hosts(frame: &Frame<'_>, tunnels: Tunnels) -> Option<[[u8; 16]; 2]
     let at = start.ip_at;
     match start.kind {
         IPV4 => {
-            let ip: [u8; V4_OCTETS] = array(bytes, at)?;
-            let [first, _, l0, l1, _, _, f0, f1, _, ip_proto, _, _, hosts @ ..] = ip;
-            let is_whole = u16::from_be_bytes([f0, f1]) & 0x3fff == 0;
+            let [_, _, l0, l1, _, _, _, _, _, ip_proto, _, _, hosts @ ..] = v4_header(bytes, at)?;
             let end = at + usize::from(u16::from_be_bytes([l0, l1]));
+            transport(frame, ip_proto, (at + V4_OCTETS, end), tunnels)?;
             let [s0, s1, s2, s3, d0, d1, d2, d3] = hosts;
-            transport(frame, ip_proto, (at + V4_OCTETS, end), tunnels)
-                .filter(|_| first == 0x45 && is_whole)
-                .map(|_| [v4_address([s0, s1, s2, s3]), v4_address([d0, d1, d2, d3])])
+            Some([v4_address([s0, s1, s2, s3]), v4_address([d0, d1, d2, d3])])
         }
         IPV6 => {
-            let [first, _, _, _, l0, l1, ip_proto, _] = array(bytes, at)?;
+            let [_, _, _, _, l0, l1, ip_proto, _] = v6_start(bytes, at)?;
             let end = at + V6_OCTETS + usize::from(u16::from_be_bytes([l0, l1]));
-            transport(frame, ip_proto, (at + V6_OCTETS, end), tunnels)
-                .filter(|_| first >> 4 == 6)
-                .and_then(|_| Some([array(bytes, at + 8)?, array(bytes, at + 24)?]))
+            transport(frame, ip_proto, (at + V6_OCTETS, end), tunnels)?;
+            Some([array(bytes, at + 8)?, array(bytes, at + 24)?])
         }
         _ => None,
     }
@@ -143,12 +140,8 @@ struct Whole {
 #[inline]
 fn v4(frame: &Frame<'_>, start: &Start, tunnels: Tunnels, secret: u64) -> Option<Decoded> {
     let (bytes, at) = (frame.bytes, start.ip_at);
-    let ip: [u8; V4_OCTETS] = array(bytes, at)?;
-    let [first, _, l0, l1, _, _, f0, f1, _, ip_proto, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = ip;
-    let is_whole = u16::from_be_bytes([f0, f1]) & 0x3fff == 0;
-    if first != 0x45 || !is_whole {
-        return None;
-    }
+    let ip = v4_header(bytes, at)?;
+    let [_, _, l0, l1, _, _, _, _, _, ip_proto, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = ip;
     let octets = u32::from(u16::from_be_bytes([l0, l1]));
     let ends_at = at + octets as usize;
     let transport = transport(frame, ip_proto, (at + V4_OCTETS, ends_at), tunnels)?;
@@ -173,17 +166,14 @@ fn v4(frame: &Frame<'_>, start: &Start, tunnels: Tunnels, secret: u64) -> Option
 #[inline]
 fn v6(frame: &Frame<'_>, start: &Start, tunnels: Tunnels, secret: u64) -> Option<Decoded> {
     let (bytes, at) = (frame.bytes, start.ip_at);
-    let header: [u8; 8] = array(bytes, at)?;
-    let [first, _, _, _, l0, l1, ip_proto, _] = header;
+    let start_octets = v6_start(bytes, at)?;
+    let [_, _, _, _, l0, l1, ip_proto, _] = start_octets;
     let octets = 40 + u32::from(u16::from_be_bytes([l0, l1]));
     let end = at + octets as usize;
-    if first >> 4 != 6 {
-        return None;
-    }
     let transport = transport(frame, ip_proto, (at + V6_OCTETS, end), tunnels)?;
     let [from, to]: [[u8; 16]; 2] = [array(bytes, at + 8)?, array(bytes, at + 24)?];
     let carried = carried(bytes, at + V6_OCTETS, end);
-    let print = Print::v6((header, [from, to]), carried, || start.way(bytes), secret);
+    let print = Print::v6((start_octets, [from, to]), carried, || start.way(bytes), secret);
     let [from_port, to_port] = ports(transport);
     let (key, forward) = FlowKey::of(&Ends {
         from: Endpoint { address: from, port: from_port },
@@ -256,12 +246,25 @@ fn decoded(frame: &Frame<'_>, whole: &Whole) -> Decoded {
     Decoded { observation, fragment: None, sequence, tunnel_octets: 0, hash, print }
 }
 
-fn v4_header(header: [u8; V4_OCTETS], at: usize) -> Option<Net> {
-    let [first, tos, l0, l1, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
-        header;
-    let octets = u32::from(u16::from_be_bytes([l0, l1]));
+/// An IPv4 header without options, of a packet that is whole.
+#[inline]
+fn v4_header(bytes: &[u8], at: usize) -> Option<[u8; V4_OCTETS]> {
+    let header: [u8; V4_OCTETS] = array(bytes, at)?;
+    let [first, _, _, _, _, _, f0, f1, ..] = header;
     let is_whole = u16::from_be_bytes([f0, f1]) & 0x3fff == 0;
-    (first == 0x45 && octets >= 20 && is_whole).then_some(Net {
+    (first == 0x45 && is_whole).then_some(header)
+}
+
+/// What lies before the addresses of an IPv6 header.
+#[inline]
+fn v6_start(bytes: &[u8], at: usize) -> Option<[u8; 8]> {
+    array(bytes, at).filter(|[first, ..]: &[u8; 8]| first >> 4 == 6)
+}
+
+fn v4_net(header: [u8; V4_OCTETS], at: usize) -> Option<Net> {
+    let [_, tos, l0, l1, _, _, _, _, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = header;
+    let octets = u32::from(u16::from_be_bytes([l0, l1]));
+    (octets >= 20).then_some(Net {
         version: 4,
         from: v4_address([s0, s1, s2, s3]),
         to: v4_address([d0, d1, d2, d3]),
@@ -272,10 +275,6 @@ fn v4_header(header: [u8; V4_OCTETS], at: usize) -> Option<Net> {
         header_octets: 20,
         fragment: None,
     })
-}
-
-fn is_v6(bytes: &[u8], at: usize) -> bool {
-    bytes.get(at).is_some_and(|first| first >> 4 == 6)
 }
 
 const fn is_tag(kind: u16) -> bool {

@@ -3,6 +3,8 @@
 use schemas::Text;
 
 use crate::decode::{Detail, protocol};
+#[cfg(test)]
+use crate::flow::details::DetailId;
 use crate::flow::details::Details;
 use crate::flow::gap::{self, Known, Seen};
 use crate::flow::meter::{Marks, Meter, closed_ms};
@@ -43,7 +45,7 @@ impl Flow {
         let first = End::sender(observation.has(Observation::FORWARD));
         Self {
             meter: Meter::new(observation.key, first, clock),
-            profile: Profile { born_ns: observation.ts_ns, ..Profile::default() },
+            profile: Profile::new(observation.ts_ns, clock, DetailId::default()),
         }
     }
 
@@ -77,18 +79,19 @@ impl Entry<'_> {
         clock: i64,
     ) -> Acknowledged {
         let meter = &mut *self.meter;
+        meter.part_clock = meter.part_clock.min(clock);
         let from = End::sender(observation.has(Observation::FORWARD));
         let count = meter.counts.of_mut(from);
         count.bytes += u64::from(observation.ip_bytes);
         count.payload_bytes += u64::from(observation.payload_bytes());
         count.packets = count.packets.wrapping_add(1);
         if count.packets == 0 {
-            *self.profile.rare().packets_beyond.of_mut(from) += 1 << 32;
+            *self.profile.rare(meter).packets_beyond.of_mut(from) += 1 << 32;
         }
         *meter.tcp_flags.of_mut(from) |= observation.tcp_flags;
         meter.wire_bytes += u64::from(observation.wire_bytes);
         if observation.has(Observation::FRAGMENT) {
-            self.profile.rare().fragments += 1;
+            self.profile.rare(meter).fragments += 1;
         }
         if observation.ts_ns == clock {
             meter.marks.set(Marks::IN_STEP);
@@ -96,7 +99,6 @@ impl Entry<'_> {
             self.be_late(observation.ts_ns);
         }
         let meter = &mut *self.meter;
-        meter.part_clock = meter.part_clock.min(clock);
         meter.last_clock = meter.last_clock.max(clock);
         meter.state.observe(from, observation.tcp_flags);
         if meter.state.is_closed() && !meter.marks.has(Marks::CLOSED) {
@@ -115,7 +117,7 @@ impl Entry<'_> {
     fn be_late(&mut self, ts_ns: i64) {
         let end_ns = self.end_ns();
         self.meter.marks.clear(Marks::IN_STEP);
-        let rare = self.profile.rare();
+        let rare = self.profile.rare(self.meter);
         rare.start_ns = rare.start_ns.min(ts_ns);
         rare.end_ns = end_ns.max(ts_ns);
     }
@@ -143,7 +145,7 @@ impl Entry<'_> {
             self.meter.marks.set(Marks::COMPARED);
         }
         if acknowledged.missed > 0 {
-            self.profile.rare().missed_bytes += u64::from(acknowledged.missed);
+            self.profile.rare(self.meter).missed_bytes += u64::from(acknowledged.missed);
         }
         acknowledged
     }
@@ -174,7 +176,7 @@ impl Entry<'_> {
         meter.marks.set_known(low.known as u16 | (high.known as u16) << 2);
         if low.hole.missing | high.hole.missing != 0 {
             meter.marks.set(Marks::HOLES);
-            let holes = &mut self.profile.rare().holes;
+            let holes = &mut self.profile.rare(meter).holes;
             (holes.low, holes.high) = (low.hole, high.hole);
         } else {
             meter.marks.clear(Marks::HOLES);
@@ -198,17 +200,17 @@ impl Entry<'_> {
 
     /// Its id, the same for all its records.
     pub fn flow_id(&self) -> i64 {
-        self.meter.key.flow_id(self.profile.born_ns)
+        self.meter.key.flow_id(self.born_ns())
     }
 
     /// Time of the flow's first packet.
-    pub const fn born_ns(&self) -> i64 {
-        self.profile.born_ns
+    pub fn born_ns(&self) -> i64 {
+        self.profile.born_ns(self.meter)
     }
 
     /// Records made so far.
-    pub const fn part(&self) -> i32 {
-        self.profile.part
+    pub fn part(&self) -> i32 {
+        self.profile.rare.as_ref().map_or(0, |rare| rare.part)
     }
 
     /// Earliest time since the last record.
@@ -260,7 +262,7 @@ impl Entry<'_> {
     /// Counts octets of tunnels.
     pub(super) fn add_tunnel(&mut self, octets: u32) {
         if octets != 0 {
-            self.profile.rare().tunnel_bytes += u64::from(octets);
+            self.profile.rare(self.meter).tunnel_bytes += u64::from(octets);
         }
     }
 
@@ -390,11 +392,8 @@ impl Entry<'_> {
 
     /// Starts the next record.
     pub(super) fn next_part(&mut self) {
+        self.profile.next_part(self.meter);
         self.meter.next_part();
-        self.profile.part += 1;
-        if let Some(rare) = &mut self.profile.rare {
-            rare.next_part();
-        }
     }
 }
 

@@ -48,10 +48,10 @@ pub(super) fn cut(
         }
         if entry.meter.has_packets() {
             out.export(entry, reason);
-            entry.next_part();
         }
         if reason != Reason::Active {
             return true;
         }
+        entry.next_part();
     }
 }

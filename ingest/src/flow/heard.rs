@@ -20,10 +20,10 @@ pub enum Place {
 /// What is known of both ends' streams; small, for every flow has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Heard {
-    numbers: [u32; 2],
-    /// For each end 0 where its place is anywhere, 1 at its number, 2 where a message is held.
-    kinds: [u8; 2],
-    looks: u8,
+    /// Of each end, in octets, so that two spare ones can follow.
+    numbers: [[u8; 4]; 2],
+    /// For each end two bits, 0 where its place is anywhere, 1 at its number, 2 where a message is held; above them how often was looked.
+    kinds: u8,
     manner: Manner,
 }
 
@@ -39,19 +39,22 @@ enum Manner {
     Always,
 }
 
-const _: () = assert!(size_of::<Heard>() == 12);
+const _: () = assert!(size_of::<Heard>() == 10);
+
+/// One look, as it is counted above the kinds.
+const LOOK: u8 = 1 << 4;
 
 impl Heard {
     /// Where the next message of an end may begin.
     pub const fn place(&self, of: End) -> Place {
-        let ([low, high], [low_kind, high_kind]) = (self.numbers, self.kinds);
+        let [low, high] = self.numbers;
         let (number, kind) = match of {
-            End::Low => (low, low_kind),
-            End::High => (high, high_kind),
+            End::Low => (low, self.kinds & 3),
+            End::High => (high, self.kinds >> 2 & 3),
         };
         match kind {
             0 => Place::Anywhere,
-            1 => Place::At(number),
+            1 => Place::At(u32::from_ne_bytes(number)),
             _ => Place::Held,
         }
     }
@@ -63,11 +66,16 @@ impl Heard {
             Place::At(number) => (number, 1),
             Place::Held => (0, 2),
         };
-        let ([low, high], [low_kind, high_kind]) = (&mut self.numbers, &mut self.kinds);
+        let [low, high] = &mut self.numbers;
+        let number = number.to_ne_bytes();
         match of {
-            End::Low => (*low, *low_kind) = (number, kind),
-            End::High => (*high, *high_kind) = (number, kind),
+            End::Low => (*low, self.kinds) = (number, self.kinds & !0b0011 | kind),
+            End::High => (*high, self.kinds) = (number, self.kinds & !0b1100 | kind << 2),
         }
+    }
+
+    const fn has_looked_enough(&self) -> bool {
+        self.kinds / LOOK >= LOOKS_MAX
     }
 
     /// What they speak is known.
@@ -97,9 +105,11 @@ impl Heard {
         match self.manner {
             Manner::Once => false,
             _ if self.place(of) == Place::Held => true,
-            Manner::Some if self.looks >= LOOKS_MAX => false,
+            Manner::Some if self.has_looked_enough() => false,
             Manner::Some | Manner::Always => {
-                self.looks = self.looks.saturating_add(1);
+                if !self.has_looked_enough() {
+                    self.kinds += LOOK;
+                }
                 true
             }
         }
@@ -109,7 +119,7 @@ impl Heard {
     pub fn is_spent(&self) -> bool {
         match self.manner {
             Manner::Once => true,
-            Manner::Some => self.looks >= LOOKS_MAX && self.held().next().is_none(),
+            Manner::Some => self.has_looked_enough() && self.held().next().is_none(),
             Manner::Always => false,
         }
     }

@@ -177,12 +177,12 @@ impl Meter {
     }
 
     /// Clock when the connection closed, to the next ms; `i64::MAX` before. `closed_ms` is what [`closed_ms`] gave then.
-    pub(super) const fn closed_clock(&self, closed_ms: u32) -> i64 {
+    pub(super) const fn closed_clock(&self, closed_ms: u16) -> i64 {
         if !self.marks.has(Marks::CLOSED) {
             return i64::MAX;
         }
         let last_ms = self.last_clock.div_euclid(MS);
-        let since = low_half(last_ms).wrapping_sub(closed_ms).cast_signed();
+        let since = low(last_ms).wrapping_sub(closed_ms).cast_signed();
         last_ms.saturating_sub(since as i64).saturating_mul(MS)
     }
 
@@ -198,14 +198,14 @@ impl Meter {
     }
 }
 
-/// The low half of a clock's milliseconds, rounded up: enough to tell when a connection closed that had a packet not long ago.
-pub(super) const fn closed_ms(clock: i64) -> u32 {
-    low_half(clock.saturating_add(MS - 1).div_euclid(MS))
+/// A clock's milliseconds, rounded up, modulo a minute: enough, for a closed connection stays no longer than it waits for stragglers.
+pub(super) const fn closed_ms(clock: i64) -> u16 {
+    low(clock.saturating_add(MS - 1).div_euclid(MS))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the low half is wanted")]
-const fn low_half(number: i64) -> u32 {
-    number.cast_unsigned() as u32
+#[expect(clippy::cast_possible_truncation, reason = "the low bits are wanted")]
+const fn low(number: i64) -> u16 {
+    number.cast_unsigned() as u16
 }
 
 #[cfg(test)]

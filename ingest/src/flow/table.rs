@@ -242,7 +242,7 @@ impl FlowTable {
         let first = End::sender(observation.has(Observation::FORWARD));
         let meter = Meter::new(observation.key, first, clock);
         let detail = self.details.take(detail);
-        let profile = Profile { born_ns: observation.ts_ns, detail, ..Profile::default() };
+        let profile = Profile::new(observation.ts_ns, clock, detail);
         let place = if let Some(place) = self.free.pop() {
             let at = place as usize;
             if let Some(slot) = self.meters.get_mut(at) {
@@ -327,18 +327,17 @@ impl FlowTable {
         self.relieve(clock, out);
     }
 
-    /// Exports everything that is left.
-    pub fn flush(&mut self, out: &mut impl Export) {
+    /// Exports everything that is left; what is due by `clock` first, as the next sweep would have, for not all of it was looked at yet.
+    pub fn flush(&mut self, clock: i64, out: &mut impl Export) {
         for place in 0..self.meters.len() {
             self.expect_names(place + FAR);
             let place = u32::try_from(place).unwrap_or(u32::MAX);
-            let Some(meter) = self.meter(place).filter(|meter| meter.has_packets()) else {
-                continue;
-            };
-            let is_closed = meter.marks.has(Marks::CLOSED);
-            let reason = if is_closed { Reason::End } else { Reason::Forced };
+            let Some(_) = self.meter(place) else { continue };
             let mut entry = view(&mut self.meters, &mut self.profiles, &self.details, place);
-            out.export(&mut entry, reason);
+            if !cut(&mut entry, self.limits, clock, out) && entry.meter.has_packets() {
+                let is_closed = entry.meter.marks.has(Marks::CLOSED);
+                out.export(&mut entry, if is_closed { Reason::End } else { Reason::Forced });
+            }
         }
         self.meters.clear();
         self.profiles.clear();

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use parquet::file::metadata::KeyValue;
 
-use crate::column::Table;
+use crate::column::{Batch, Table};
 use crate::store::StoreError;
 use crate::store::layout::{self, Hour, Store, staged_name};
 use crate::store::manifest::{self, Entry, FileRecord, Input};
 use crate::store::replace::Replaced;
 use crate::store::rolled::Rolled;
-use crate::store::staged::{PRIVACY, StagedFile, software};
+use crate::store::row_file::RowFile;
+use crate::store::staged::{PRIVACY, Seal, StagedFile, software};
 use crate::store::statement::Statement;
 
 const LOCK: &str = "lock";
@@ -95,9 +96,20 @@ impl Publisher {
 
     /// Starts a file of a table for an hour, or for the day or month around it.
     pub fn stage(&mut self, table: &Table, hour: Hour) -> Result<StagedFile, StoreError> {
-        let own = self.privacy.as_ref().map(|privacy| privacy.of_table(table.name).to_json());
-        let stated = own.or_else(|| self.rolled.as_ref()?.stated());
+        let stated = self.stated(table);
         self.stage_in(table, &hour.folder_by(table.partition), stated)
+    }
+
+    /// The same, for rows as they come.
+    pub fn stage_rows<B: Batch>(&mut self, hour: Hour) -> Result<RowFile<B>, StoreError> {
+        let stated = self.stated(&B::TABLE);
+        let (path, pairs) = self.next(&B::TABLE, &hour.folder_by(B::TABLE.partition), stated);
+        RowFile::create(&self.folder, path, pairs)
+    }
+
+    fn stated(&self, table: &Table) -> Option<String> {
+        let own = self.privacy.as_ref().map(|privacy| privacy.of_table(table.name).to_json());
+        own.or_else(|| self.rolled.as_ref()?.stated())
     }
 
     /// Starts a file of a table in a folder of it, which says of its rows what was done to them.
@@ -107,6 +119,17 @@ impl Publisher {
         partition: &str,
         stated: Option<String>,
     ) -> Result<StagedFile, StoreError> {
+        let (path, pairs) = self.next(table, partition, stated);
+        StagedFile::create(&self.folder, path, (table, pairs))
+    }
+
+    /// Where the next file will lie, and what it says of itself.
+    fn next(
+        &mut self,
+        table: &Table,
+        partition: &str,
+        stated: Option<String>,
+    ) -> (String, Vec<KeyValue>) {
         let path = format!("{}/{partition}/{}-{:06}.parquet", table.name, self.stem, self.next);
         self.next += 1;
         let pair = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
@@ -117,11 +140,11 @@ impl Publisher {
             pair("outflow.boot", self.boot.clone()),
         ];
         pairs.extend(stated.map(|text| pair(PRIVACY, text)));
-        StagedFile::create(&self.folder, path, (table, pairs))
+        (path, pairs)
     }
 
     /// Finishes a file; it stays invisible.
-    pub fn seal(&mut self, file: StagedFile) -> Result<(), StoreError> {
+    pub fn seal(&mut self, file: impl Seal) -> Result<(), StoreError> {
         self.sealed.push(file.seal()?);
         Ok(())
     }

@@ -194,9 +194,9 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::column::{Mac, Micros};
     use crate::devices::{DeviceBatch, DeviceRow};
     use crate::dns::{DnsBatch, DnsRow};
+    use crate::kinds::{Mac, Micros};
     use crate::store::Statement;
     use crate::store::spool::{DEVICES, DNS, END, FLOWS, LEDGER, Sections, Sums, WHOLE};
 

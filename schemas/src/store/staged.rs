@@ -18,18 +18,18 @@ use crate::store::layout::staged_name;
 use crate::store::manifest::{FileRecord, fingerprint, hex};
 
 /// Rows are flushed to the file when this much is buffered, so that memory has a bound.
-const BUFFERED_BYTES_MAX: usize = 32 << 20;
+pub(crate) const BUFFERED_BYTES_MAX: usize = 32 << 20;
 /// Rows of a page at most: what a reader skips or decodes at a time.
-const PAGE_ROWS: usize = 20_000;
+pub(crate) const PAGE_ROWS: usize = 20_000;
 /// Distinct texts of a column that are kept once, octets: a busy network has a hundred thousand addresses an hour. Beyond it a text lies with each row
 /// that has it, and a reader can no longer take a column by its words.
-const DICTIONARY_BYTES_MAX: usize = 4 << 20;
+pub(crate) const DICTIONARY_BYTES_MAX: usize = 4 << 20;
 /// Under which name a file says what was done to its rows.
 pub(crate) const PRIVACY: &str = "outflow.privacy";
 
 /// Hashes and counts what passes through.
 #[derive(Debug)]
-struct Hashing<W> {
+pub(crate) struct Hashing<W> {
     inner: W,
     hasher: Sha256,
     bytes: u64,
@@ -47,36 +47,75 @@ impl<W: Write> Write for Hashing<W> {
     }
 }
 
-/// A file of one table and hour under construction.
+/// Where a file's octets go.
+pub(crate) type Sink = Hashing<BufWriter<File>>;
+
+/// A file as it begins.
+pub(crate) struct Begun {
+    pub(crate) writer: ArrowWriter<Sink>,
+    pub(crate) staged: PathBuf,
+    pub(crate) record: FileRecord,
+}
+
+/// Begins a file in `folder` that will lie at `path` below the store.
+pub(crate) fn begin(
+    folder: &Path,
+    path: String,
+    (table, pairs): (&Table, Vec<KeyValue>),
+) -> Result<Begun, StoreError> {
+    let staged = folder.join(staged_name(&path));
+    let file = File::create(&staged).map_err(StoreError::io("create", &staged))?;
+    let sink = Hashing { inner: BufWriter::new(file), hasher: Sha256::new(), bytes: 0 };
+    let writer = ArrowWriter::try_new(sink, table.schema(), Some(properties(table, pairs)))
+        .map_err(StoreError::parquet("create", &staged))?;
+    let record = FileRecord {
+        path,
+        table: table.name.to_owned(),
+        rows: 0,
+        bytes: 0,
+        ts_min: i64::MAX,
+        ts_max: i64::MIN,
+        sha256: String::new(),
+        columns: Some(fingerprint(table)),
+    };
+    Ok(Begun { writer, staged, record })
+}
+
+/// Notes rows whose partition column lies between `ts_min` and `ts_max` (µs).
+pub(crate) fn note(record: &mut FileRecord, rows: usize, (ts_min, ts_max): (i64, i64)) {
+    record.rows += rows as u64;
+    record.ts_min = record.ts_min.min(ts_min);
+    record.ts_max = record.ts_max.max(ts_max);
+}
+
+/// Brings a file that is written to the disk, and notes what it is.
+pub(crate) fn settle(
+    hashing: &mut Sink,
+    mut record: FileRecord,
+    path: &Path,
+) -> Result<FileRecord, StoreError> {
+    hashing.flush().map_err(StoreError::io("write", path))?;
+    hashing.inner.get_ref().sync_all().map_err(StoreError::io("fsync", path))?;
+    record.bytes = hashing.bytes;
+    record.sha256 = hex(&hashing.hasher.finalize_reset());
+    Ok(record)
+}
+
+/// A file of one table and hour under construction, of rows that are columns already.
 #[derive(Debug)]
 pub struct StagedFile {
-    writer: ArrowWriter<Hashing<BufWriter<File>>>,
+    writer: ArrowWriter<Sink>,
     staged: PathBuf,
     record: FileRecord,
 }
 
 impl StagedFile {
-    /// Begins a file in `folder` that will lie at `path` below the store.
     pub(crate) fn create(
         folder: &Path,
         path: String,
-        (table, pairs): (&Table, Vec<KeyValue>),
+        said: (&Table, Vec<KeyValue>),
     ) -> Result<Self, StoreError> {
-        let staged = folder.join(staged_name(&path));
-        let file = File::create(&staged).map_err(StoreError::io("create", &staged))?;
-        let sink = Hashing { inner: BufWriter::new(file), hasher: Sha256::new(), bytes: 0 };
-        let writer = ArrowWriter::try_new(sink, table.schema(), Some(properties(table, pairs)))
-            .map_err(StoreError::parquet("create", &staged))?;
-        let record = FileRecord {
-            path,
-            table: table.name.to_owned(),
-            rows: 0,
-            bytes: 0,
-            ts_min: i64::MAX,
-            ts_max: i64::MIN,
-            sha256: String::new(),
-            columns: Some(fingerprint(table)),
-        };
+        let Begun { writer, staged, record } = begin(folder, path, said)?;
         Ok(Self { writer, staged, record })
     }
 
@@ -91,32 +130,28 @@ impl StagedFile {
     }
 
     /// Appends rows whose partition column lies between `ts_min` and `ts_max` (µs).
-    pub fn append(
-        &mut self,
-        batch: &RecordBatch,
-        (ts_min, ts_max): (i64, i64),
-    ) -> Result<(), StoreError> {
+    pub fn append(&mut self, batch: &RecordBatch, span: (i64, i64)) -> Result<(), StoreError> {
         self.writer.write(batch).map_err(StoreError::parquet("write", &self.staged))?;
         if self.writer.in_progress_size() > BUFFERED_BYTES_MAX {
             self.writer.flush().map_err(StoreError::parquet("write", &self.staged))?;
         }
-        self.record.rows += batch.num_rows() as u64;
-        self.record.ts_min = self.record.ts_min.min(ts_min);
-        self.record.ts_max = self.record.ts_max.max(ts_max);
+        note(&mut self.record, batch.num_rows(), span);
         Ok(())
     }
+}
 
-    pub(crate) fn seal(mut self) -> Result<FileRecord, StoreError> {
-        let path = &self.staged;
+impl Seal for StagedFile {
+    fn seal(mut self) -> Result<FileRecord, StoreError> {
         // `into_inner` would turn a full disk into a text; from here it comes as what it is.
-        self.writer.finish().map_err(StoreError::parquet("finish", path))?;
-        let hashing = self.writer.inner_mut();
-        hashing.flush().map_err(StoreError::io("write", path))?;
-        hashing.inner.get_ref().sync_all().map_err(StoreError::io("fsync", path))?;
-        self.record.bytes = hashing.bytes;
-        self.record.sha256 = hex(&hashing.hasher.finalize_reset());
-        Ok(self.record)
+        self.writer.finish().map_err(StoreError::parquet("finish", &self.staged))?;
+        settle(self.writer.inner_mut(), self.record, &self.staged)
     }
+}
+
+/// A file that can be finished.
+pub trait Seal {
+    /// Writes what is left, and brings it to the disk.
+    fn seal(self) -> Result<FileRecord, StoreError>;
 }
 
 fn properties(table: &Table, pairs: Vec<KeyValue>) -> WriterProperties {

@@ -163,8 +163,8 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::column::Micros;
     use crate::dns::{self, DnsBatch, DnsRow};
+    use crate::kinds::Micros;
     use crate::store::layout::Hour;
     use crate::store::{Entry, Input, Publisher};
 

@@ -17,7 +17,7 @@ use schemas::store::{Store, verify};
 
 use crate::forge::Shape;
 use crate::lab::{number, rows_of};
-use crate::live::lab::Wire;
+use crate::live::lab::{Wire, setting};
 use crate::live::probe::{Books, Ground, Probe, Sums, number_of, numbered, spooled};
 
 const WORDS: &str =
@@ -38,10 +38,6 @@ const TURN: Duration = Duration::from_millis(10);
 
 fn now_us() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64
-}
-
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |value| value.parse().unwrap())
 }
 
 /// `SplitMix64`.

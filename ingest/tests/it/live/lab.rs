@@ -351,3 +351,8 @@ pub(crate) fn frames_of(pcap: &[u8]) -> Vec<Vec<u8>> {
     }
     frames
 }
+
+/// A number that whoever runs a test may set.
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |value| value.parse().unwrap())
+}

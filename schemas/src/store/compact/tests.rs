@@ -10,8 +10,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 
 use super::*;
-use crate::column::Micros;
 use crate::dns::{self, DnsBatch, DnsRow};
+use crate::kinds::Micros;
 use crate::ledger;
 use crate::store::layout::staged_name;
 use crate::store::{Finding, Input, Statement, verify};
