@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use schemas::Text;
 use schemas::dns::DnsRow;
 
 use crate::flow::FlowKey;
 use crate::hint::{DnsData, DnsMessage, Resolved};
 use crate::names::dns::type_name;
+use crate::names::text::address_text;
 use crate::observation::Observation;
 use crate::record::micros;
 
@@ -51,11 +53,38 @@ struct Question {
     query_type: u16,
 }
 
+/// Who asked whom, and when.
 #[derive(Debug)]
 struct Asked {
-    row: DnsRow,
+    client_ip: IpAddr,
+    resolver_ip: IpAddr,
     ts_ns: i64,
+    flow_id: i64,
     clock: i64,
+}
+
+impl Asked {
+    fn of(seen: &Seen, (client_ip, resolver_ip): (IpAddr, IpAddr), clock: i64) -> Self {
+        Self { client_ip, resolver_ip, ts_ns: seen.ts_ns, flow_id: seen.flow_id, clock }
+    }
+
+    /// The row of a question that nobody has answered.
+    fn unanswered(&self, question: Question, sensor: &Text) -> DnsRow {
+        DnsRow {
+            ts: micros(self.ts_ns),
+            client_ip: self.client_ip,
+            resolver_ip: self.resolver_ip,
+            query: question.query,
+            query_type: type_name(question.query_type),
+            rcode: None,
+            answers: Vec::new(),
+            answer_ttls: Vec::new(),
+            answer_ech: None,
+            rtt_us: None,
+            sensor_id: sensor.clone(),
+            flow_id: self.flow_id,
+        }
+    }
 }
 
 /// Questions waiting for their answers.
@@ -93,17 +122,15 @@ impl Dialogue {
         }
         let asked = self.waiting.remove(&question);
         let rtt_us = asked.as_ref().map(|asked| (seen.ts_ns - asked.ts_ns).max(0) / 1_000);
-        let mut row = match asked {
-            Some(asked) => asked.row,
-            None => self.blank(&question, seen, (seen.to, seen.from)),
-        };
+        let asked = asked.unwrap_or_else(|| Asked::of(seen, (seen.to, seen.from), clock));
+        let mut row = asked.unanswered(question, &self.sensor);
         (row.answer_ech, row.rtt_us) = (message.ech, rtt_us);
         row.rcode = Some(i32::from(message.rcode));
         row.answers.reserve_exact(message.answers.len());
         row.answer_ttls.reserve_exact(message.answers.len());
         for answer in &message.answers {
             row.answers.push(match &answer.data {
-                DnsData::Address(address) => address.to_string().into(),
+                DnsData::Address(address) => address_text(*address),
                 DnsData::Name(name) => name.clone(),
                 DnsData::Other(kind) => type_name(*kind),
             });
@@ -119,32 +146,17 @@ impl Dialogue {
             let Some((since, oldest)) = self.order.pop_front() else { break };
             self.evictions += u64::from(self.give_up(since, &oldest, rows));
         }
-        let row = self.blank(&question, seen, (seen.from, seen.to));
+        let asked = Asked::of(seen, (seen.from, seen.to), clock);
         self.order.push_back((clock, question.clone()));
-        // Asked again before an answer came: the first question is a row without answer.
-        let earlier = self.waiting.insert(question, Asked { row, ts_ns: seen.ts_ns, clock });
-        rows.extend(earlier.map(|asked| asked.row));
-    }
-
-    fn blank(
-        &self,
-        question: &Question,
-        seen: &Seen,
-        (client_ip, resolver_ip): (IpAddr, IpAddr),
-    ) -> DnsRow {
-        DnsRow {
-            ts: micros(seen.ts_ns),
-            client_ip,
-            resolver_ip,
-            query: question.query.clone(),
-            query_type: type_name(question.query_type),
-            rcode: None,
-            answers: Vec::new(),
-            answer_ttls: Vec::new(),
-            answer_ech: None,
-            rtt_us: None,
-            sensor_id: self.sensor.clone(),
-            flow_id: seen.flow_id,
+        match self.waiting.entry(question) {
+            // Asked again before an answer came: the first question is a row without answer.
+            Entry::Occupied(mut there) => {
+                let earlier = there.insert(asked);
+                rows.push(earlier.unanswered(there.key().clone(), &self.sensor));
+            }
+            Entry::Vacant(place) => {
+                place.insert(asked);
+            }
         }
     }
 
@@ -152,7 +164,8 @@ impl Dialogue {
         if self.waiting.get(question).is_none_or(|asked| asked.clock != since) {
             return false;
         }
-        rows.extend(self.waiting.remove(question).map(|asked| asked.row));
+        let given_up = self.waiting.remove_entry(question);
+        rows.extend(given_up.map(|(question, asked)| asked.unanswered(question, &self.sensor)));
         true
     }
 

@@ -23,6 +23,7 @@ struct Slot {
     ts_ns: i64,
 }
 
+/// Newest first.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
 struct Place([Slot; WAYS]);
@@ -55,19 +56,23 @@ impl Duplicates {
         let Some(Place(slots)) = self.places.get_mut(place(print)) else { return false };
         let packet_and_path = print.packet & PACKET | u64::from(print.path);
         let new = Slot { packet_and_path, ts_ns };
-        let age = |slot: &Slot| ts_ns.abs_diff(slot.ts_ns);
+        let is_recent = |slot: &Slot| ts_ns.abs_diff(slot.ts_ns) <= WINDOW_NS;
         let differs = |slot: &Slot| slot.packet_and_path ^ packet_and_path;
-        let is_same = |slot: &Slot| differs(slot) & PACKET == 0 && age(slot) <= WINDOW_NS;
-        if let Some(slot) = slots.iter_mut().find(|slot| is_same(slot)) {
-            let is_copy = print.is_numbered || differs(slot) != 0;
-            *slot = new;
-            return is_copy;
+        let is_same = |slot: &Slot| differs(slot) & PACKET == 0 && is_recent(slot);
+        let seen = slots.iter().position(is_same);
+        let [newest, second, third, oldest] = *slots;
+        let Some(at) = seen else {
+            self.forgotten += u64::from(is_recent(&oldest));
+            *slots = [new, newest, second, third];
+            return false;
+        };
+        let before = slots.get(at).copied().unwrap_or(new);
+        if let Some(newer) = slots.get_mut(..=at) {
+            newer.rotate_right(1);
         }
-        if let Some(oldest) = slots.iter_mut().max_by_key(|slot| age(slot)) {
-            self.forgotten += u64::from(age(oldest) <= WINDOW_NS);
-            *oldest = new;
-        }
-        false
+        let [first, ..] = slots;
+        *first = new;
+        print.is_numbered || differs(&before) != 0
     }
 
     /// Packets forgotten early because too many came at a time, so far: a copy of one was not found.

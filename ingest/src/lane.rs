@@ -191,19 +191,25 @@ impl<O: Outbox> Lane<O> {
     }
 
     /// Advances the clock of the packets and does what is due by it; `bytes` are those of the block, if there is one.
+    #[inline]
     fn advance(&mut self, ts_ns: i64, bytes: &[u8]) {
         if ts_ns >= self.next_tick {
-            // What came before the tick is counted before the tick.
-            self.settle(bytes);
-            self.table.sweep(ts_ns, &mut self.desk);
-            self.hearing.sweep(ts_ns, &mut self.desk.draft);
-            self.fragments.sweep(ts_ns, &mut self.released);
-            self.desk.handshakes.sweep(ts_ns);
-            self.next_tick = (ts_ns / TICK_NS + 1).saturating_mul(TICK_NS);
-            self.clock = ts_ns;
-            self.count_released();
+            self.sweep(ts_ns, bytes);
         }
         self.clock = ts_ns;
+    }
+
+    #[cold]
+    fn sweep(&mut self, ts_ns: i64, bytes: &[u8]) {
+        // What came before the tick is counted before the tick.
+        self.settle(bytes);
+        self.table.sweep(ts_ns, &mut self.desk);
+        self.hearing.sweep(ts_ns, &mut self.desk.draft);
+        self.fragments.sweep(ts_ns, &mut self.released);
+        self.desk.handshakes.sweep(ts_ns);
+        self.next_tick = (ts_ns / TICK_NS + 1).saturating_mul(TICK_NS);
+        self.clock = ts_ns;
+        self.count_released();
     }
 
     /// The clock was set back: what is open belongs to the time before, and no record may reach over the step.
@@ -293,18 +299,13 @@ impl<O: Outbox> Lane<O> {
                 self.table.listen(place, decoded.observation.payload_at != 0);
             }
         }
-        for Grouped { decoded, at, clock, place } in &*group {
-            let Decoded { observation, sequence, tunnel_octets, hash, print, .. } = decoded;
+        for &Grouped { ref decoded, ref at, clock, place } in &*group {
+            let &Decoded { ref observation, sequence, tunnel_octets, hash, ref print, .. } =
+                decoded;
             if !self.admit(observation, print) {
                 continue;
             }
-            let arrival = Arrival {
-                hash: *hash,
-                clock: *clock,
-                place: *place,
-                sequence: *sequence,
-                tunnel_octets: *tunnel_octets,
-            };
+            let arrival = Arrival { hash, clock, place, sequence, tunnel_octets };
             let detail = || self.decoder.detail(&at.frame(bytes));
             let mut observed = self.table.observe(observation, arrival, detail, &mut self.desk);
             self.tally.acknowledge(observed.acknowledged);
@@ -312,7 +313,6 @@ impl<O: Outbox> Lane<O> {
             if (observation.payload_at != 0) & !observed.entry.is_deaf() {
                 let frame = at.frame(bytes);
                 if is_worth_hearing(&mut observed.entry, observation, frame.bytes) {
-                    let (clock, sequence) = (*clock, *sequence);
                     let speech = Speech { frame, observation, clock, sequence };
                     self.hearing.hear(observed, &speech, &mut self.desk);
                 }

@@ -2,7 +2,7 @@
 //!
 //! Whatever it takes the long way takes too, and says the same; a test holds them together.
 
-use crate::decode::bytes::{array, be16};
+use crate::decode::bytes::{array, be16, part};
 use crate::decode::decoded::Decoded;
 use crate::decode::layer::Tunnels;
 use crate::decode::link::Link;
@@ -18,8 +18,6 @@ const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
 const V4_OCTETS: usize = 20;
 const V6_OCTETS: usize = 40;
-/// Octets of the longer of the two transport headers.
-const TRANSPORT: usize = 20;
 
 /// Link and IP header of a plain frame; `None` where the long way has to look.
 pub(crate) fn headers(frame: &Frame<'_>) -> Option<(Link, Net)> {
@@ -36,7 +34,7 @@ pub(crate) fn headers(frame: &Frame<'_>) -> Option<(Link, Net)> {
         ..Link::default()
     };
     let net = match start.kind {
-        IPV4 => v4_net(v4_header(bytes, start.ip_at)?, start.ip_at),
+        IPV4 => v4_net(*v4_header(bytes, start.ip_at)?, start.ip_at),
         IPV6 => {
             v6_start(bytes, start.ip_at)?;
             v6_header(bytes, start.ip_at).filter(|net| net.octets > 40)
@@ -55,11 +53,11 @@ pub(crate) fn packet(
     to: &mut Decoded,
 ) -> Option<[Option<u16>; 2]> {
     let start = Start::of(frame)?;
-    match start.kind {
-        IPV4 => *to = v4(frame, &start, tunnels, secret)?,
-        IPV6 => *to = v6(frame, &start, tunnels, secret)?,
-        _ => return None,
-    }
+    *to = match start.kind {
+        IPV4 => v4(frame, &start, tunnels, secret),
+        IPV6 => v6(frame, &start, tunnels, secret),
+        _ => None,
+    }?;
     Some(start.tags)
 }
 
@@ -70,11 +68,11 @@ pub(crate) fn hosts(frame: &Frame<'_>, tunnels: Tunnels) -> Option<[[u8; 16]; 2]
     let at = start.ip_at;
     match start.kind {
         IPV4 => {
-            let [_, _, l0, l1, _, _, _, _, _, ip_proto, _, _, hosts @ ..] = v4_header(bytes, at)?;
-            let end = at + usize::from(u16::from_be_bytes([l0, l1]));
+            let ip = v4_header(bytes, at)?;
+            let end = at + usize::from(u16::from_be_bytes(part(ip, 2)));
+            let [ip_proto] = part(ip, 9);
             transport(frame, ip_proto, (at + V4_OCTETS, end), tunnels)?;
-            let [s0, s1, s2, s3, d0, d1, d2, d3] = hosts;
-            Some([v4_address([s0, s1, s2, s3]), v4_address([d0, d1, d2, d3])])
+            Some([v4_address(part(ip, 12)), v4_address(part(ip, 16))])
         }
         IPV6 => {
             let [_, _, _, _, l0, l1, ip_proto, _] = v6_start(bytes, at)?;
@@ -118,9 +116,19 @@ impl Start {
 
     #[inline]
     fn way(&self, bytes: &[u8]) -> Way {
-        let [t0, t1, t2, t3, t4, t5, s0, s1, s2, s3, s4, s5] = array(bytes, 0).unwrap_or_default();
-        Way([s0, s1, s2, s3, s4, s5], [t0, t1, t2, t3, t4, t5], self.tags[0])
+        Way { macs: array(bytes, 0).unwrap_or_default(), vlan: self.tags[0] }
     }
+}
+
+/// What a transport header says.
+#[derive(Clone, Copy)]
+struct Transport {
+    /// Ports of sender and receiver.
+    ports: [u16; 2],
+    sequence: Option<Sequence>,
+    tcp_flags: u8,
+    /// Length of the header, as it claims.
+    octets: usize,
 }
 
 /// A packet with its key and print.
@@ -134,30 +142,30 @@ struct Whole {
     octets: u32,
     header_octets: usize,
     at: usize,
-    transport: [u8; TRANSPORT],
+    transport: Transport,
 }
 
 #[inline]
 fn v4(frame: &Frame<'_>, start: &Start, tunnels: Tunnels, secret: u64) -> Option<Decoded> {
     let (bytes, at) = (frame.bytes, start.ip_at);
     let ip = v4_header(bytes, at)?;
-    let [_, _, l0, l1, _, _, _, _, _, ip_proto, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = ip;
-    let octets = u32::from(u16::from_be_bytes([l0, l1]));
+    let octets = u32::from(u16::from_be_bytes(part(ip, 2)));
     let ends_at = at + octets as usize;
+    let [ip_proto] = part(ip, 9);
     let transport = transport(frame, ip_proto, (at + V4_OCTETS, ends_at), tunnels)?;
     // An end as a number, by which ends are ordered.
-    let [p0, p1, q0, q1, ..] = transport;
-    let from = u64::from_be_bytes([0, 0, s0, s1, s2, s3, p0, p1]);
-    let to = u64::from_be_bytes([0, 0, d0, d1, d2, d3, q0, q1]);
+    let number = |host, port| u64::from(u32::from_be_bytes(part(ip, host))) << 16 | u64::from(port);
+    let [from_port, to_port] = transport.ports;
+    let (from, to) = (number(12, from_port), number(16, to_port));
     let forward = from <= to;
-    let end = |number: u64| {
-        let [_, _, a0, a1, a2, a3, p0, p1] = number.to_be_bytes();
-        let address = v4_address([a0, a1, a2, a3]);
-        Endpoint { address, port: u16::from_be_bytes([p0, p1]) }
+    #[expect(clippy::cast_possible_truncation, reason = "address and port are taken apart")]
+    let end = |number: u64| Endpoint {
+        address: v4_address(((number >> 16) as u32).to_be_bytes()),
+        port: number as u16,
     };
     let (low, high) = (end(from.min(to)), end(from.max(to)));
     let carried = carried(bytes, at + V4_OCTETS, ends_at);
-    let print = Print::v4(&ip, carried, || start.way(bytes), secret);
+    let print = Print::v4(ip, carried, || start.way(bytes), secret);
     let key = FlowKey { low, high, ip_proto, ip_version: 4, space: [0; 4] };
     let (hash, header_octets) = (key.hash(secret), V4_OCTETS);
     Some(decoded(frame, &Whole { key, hash, forward, print, octets, header_octets, at, transport }))
@@ -167,14 +175,15 @@ fn v4(frame: &Frame<'_>, start: &Start, tunnels: Tunnels, secret: u64) -> Option
 fn v6(frame: &Frame<'_>, start: &Start, tunnels: Tunnels, secret: u64) -> Option<Decoded> {
     let (bytes, at) = (frame.bytes, start.ip_at);
     let start_octets = v6_start(bytes, at)?;
-    let [_, _, _, _, l0, l1, ip_proto, _] = start_octets;
-    let octets = 40 + u32::from(u16::from_be_bytes([l0, l1]));
+    let octets = 40 + u32::from(u16::from_be_bytes(part(&start_octets, 4)));
     let end = at + octets as usize;
+    let [ip_proto] = part(&start_octets, 6);
     let transport = transport(frame, ip_proto, (at + V6_OCTETS, end), tunnels)?;
-    let [from, to]: [[u8; 16]; 2] = [array(bytes, at + 8)?, array(bytes, at + 24)?];
+    let hosts: [u8; 32] = array(bytes, at + 8)?;
+    let [from, to] = [part(&hosts, 0), part(&hosts, 16)];
     let carried = carried(bytes, at + V6_OCTETS, end);
     let print = Print::v6((start_octets, [from, to]), carried, || start.way(bytes), secret);
-    let [from_port, to_port] = ports(transport);
+    let [from_port, to_port] = transport.ports;
     let (key, forward) = FlowKey::of(&Ends {
         from: Endpoint { address: from, port: from_port },
         to: Endpoint { address: to, port: to_port },
@@ -185,47 +194,47 @@ fn v6(frame: &Frame<'_>, start: &Start, tunnels: Tunnels, secret: u64) -> Option
     Some(decoded(frame, &Whole { key, hash, forward, print, octets, header_octets, at, transport }))
 }
 
-/// A whole transport header between two places in the frame, of UDP with what follows it; of a packet that carries no tunnel.
-#[inline]
+/// A whole transport header between two places in the frame; of a packet that carries no tunnel.
+#[expect(clippy::inline_always, reason = "it gives so much that a call costs more than the work")]
+#[inline(always)]
 fn transport(
     frame: &Frame<'_>,
     ip_proto: u8,
     (at, end): (usize, usize),
     tunnels: Tunnels,
-) -> Option<[u8; TRANSPORT]> {
+) -> Option<Transport> {
     if ip_proto == protocol::TCP {
-        return if end >= at + TRANSPORT { array(frame.bytes, at) } else { None };
+        let header: [u8; 20] = array(frame.bytes, at).filter(|_| end >= at + 20)?;
+        let [offset, tcp_flags] = part(&header, 12);
+        let sequence = Sequence {
+            number: u32::from_be_bytes(part(&header, 4)),
+            acknowledged: u32::from_be_bytes(part(&header, 8)),
+        };
+        return Some(Transport {
+            ports: ports(part(&header, 0)),
+            sequence: Some(sequence),
+            tcp_flags,
+            octets: usize::from((offset >> 4).max(5)) * 4,
+        });
     }
     if ip_proto != protocol::UDP || end < at + 8 {
         return None;
     }
-    let header = array(frame.bytes, at).or_else(|| short_udp(frame.bytes, at))?;
-    let is_tunnel = may_be_udp(frame.bytes, (at, end), ports(header), tunnels);
-    (!is_tunnel).then_some(header)
-}
-
-/// A header with less behind it.
-fn short_udp(bytes: &[u8], at: usize) -> Option<[u8; TRANSPORT]> {
-    let mut header = [0; TRANSPORT];
-    *header.first_chunk_mut::<8>()? = array(bytes, at)?;
-    Some(header)
+    let header: [u8; 8] = array(frame.bytes, at)?;
+    let ports = ports(part(&header, 0));
+    let is_tunnel = may_be_udp(frame.bytes, (at, end), ports, tunnels);
+    (!is_tunnel).then_some(Transport { ports, sequence: None, tcp_flags: 0, octets: 8 })
 }
 
 #[inline]
-const fn ports([f0, f1, t0, t1, ..]: [u8; TRANSPORT]) -> [u16; 2] {
+const fn ports([f0, f1, t0, t1]: [u8; 4]) -> [u16; 2] {
     [u16::from_be_bytes([f0, f1]), u16::from_be_bytes([t0, t1])]
 }
 
 #[inline]
 fn decoded(frame: &Frame<'_>, whole: &Whole) -> Decoded {
     let Whole { key, hash, forward, print, octets, header_octets, at, transport } = *whole;
-    let [_, _, _, _, n0, n1, n2, n3, a0, a1, a2, a3, offset, flags, ..] = transport;
-    let is_tcp = key.ip_proto == protocol::TCP;
-    let sequence = is_tcp.then(|| Sequence {
-        number: u32::from_be_bytes([n0, n1, n2, n3]),
-        acknowledged: u32::from_be_bytes([a0, a1, a2, a3]),
-    });
-    let transport_octets = if is_tcp { usize::from((offset >> 4).max(5)) * 4 } else { 8 };
+    let Transport { sequence, tcp_flags, octets: transport_octets, .. } = transport;
     // A header may claim more octets than the packet has.
     let headers = (header_octets + transport_octets).min(octets as usize);
     let payload_at = at + header_octets + transport_octets;
@@ -234,7 +243,7 @@ fn decoded(frame: &Frame<'_>, whole: &Whole) -> Decoded {
     let bit = |bit, set| if set { bit } else { 0 };
     let observation = Observation {
         key,
-        tcp_flags: if is_tcp { flags } else { 0 },
+        tcp_flags,
         bits: bit(Observation::FORWARD, forward)
             | bit(Observation::EXCEEDS_FRAME, claimed > u64::from(frame.original)),
         ts_ns: frame.ts_ns,
@@ -248,11 +257,10 @@ fn decoded(frame: &Frame<'_>, whole: &Whole) -> Decoded {
 
 /// An IPv4 header without options, of a packet that is whole.
 #[inline]
-fn v4_header(bytes: &[u8], at: usize) -> Option<[u8; V4_OCTETS]> {
-    let header: [u8; V4_OCTETS] = array(bytes, at)?;
-    let [first, _, _, _, _, _, f0, f1, ..] = header;
-    let is_whole = u16::from_be_bytes([f0, f1]) & 0x3fff == 0;
-    (first == 0x45 && is_whole).then_some(header)
+fn v4_header(bytes: &[u8], at: usize) -> Option<&[u8; V4_OCTETS]> {
+    let header: &[u8; V4_OCTETS] = bytes.get(at..)?.first_chunk()?;
+    let is_whole = u16::from_be_bytes(part(header, 6)) & 0x3fff == 0;
+    (part(header, 0) == [0x45] && is_whole).then_some(header)
 }
 
 /// What lies before the addresses of an IPv6 header.

@@ -1,6 +1,6 @@
 //! What two captures of one packet have in common, and what the way between them may change.
 
-use crate::decode::bytes::array;
+use crate::decode::bytes::{array, part};
 use crate::decode::link::Link;
 use crate::decode::net::Net;
 
@@ -19,17 +19,22 @@ pub struct Print {
     pub is_numbered: bool,
 }
 
-/// What changes from one network to the next: MAC of the sender, of the receiver, VLAN.
+/// What changes from one network to the next.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Way(pub(crate) [u8; 6], pub(crate) [u8; 6], pub(crate) Option<u16>);
+pub(crate) struct Way {
+    /// MAC of the receiver, then of the sender, as they lie in a frame.
+    pub(crate) macs: [u8; 12],
+    pub(crate) vlan: Option<u16>,
+}
 
 impl Print {
     pub(crate) fn of(bytes: &[u8], link: &Link, net: &Net, secret: u64) -> Self {
         let at = link.ip_at;
         let way = || {
-            let [source, target] =
-                [link.source_mac, link.target_mac].map(Option::unwrap_or_default);
-            Way(source, target, link.vlan)
+            let [t0, t1, t2, t3, t4, t5] = link.target_mac.unwrap_or_default();
+            let [s0, s1, s2, s3, s4, s5] = link.source_mac.unwrap_or_default();
+            let macs = [t0, t1, t2, t3, t4, t5, s0, s1, s2, s3, s4, s5];
+            Way { macs, vlan: link.vlan }
         };
         if net.version == 4 {
             let head: [u8; 20] = array(bytes, at).unwrap_or_default();
@@ -50,10 +55,11 @@ impl Print {
         way: impl FnOnce() -> Way,
         secret: u64,
     ) -> Self {
-        let [_, _, l0, l1, i0, i1, f0, f1, hops, protocol, _, _, hosts @ ..] = *head;
-        let is_numbered = [i0, i1] != [0, 0];
-        let fixed = u64::from_ne_bytes([l0, l1, i0, i1, f0, f1, protocol, 4]);
-        let begun = fold(fixed ^ SEED, u64::from_ne_bytes(hosts) ^ key(secret));
+        let is_numbered = part(head, 4) != [0, 0];
+        // Length, identification, fragment and protocol; the version in the place of the TTL.
+        let fixed = u64::from_le_bytes(part(head, 2)) & !(0xff << 48) | 4 << 48;
+        let begun = fold(fixed ^ SEED, u64::from_ne_bytes(part(head, 12)) ^ key(secret));
+        let [hops] = part(head, 8);
         // The path decides only where no number does.
         let path = if is_numbered { 0 } else { path(&way(), hops, secret) };
         Self { packet: carry(begun, carried, secret), path, is_numbered }
@@ -67,8 +73,9 @@ impl Print {
         way: impl FnOnce() -> Way,
         secret: u64,
     ) -> Self {
-        let [_, t, f0, f1, l0, l1, next, hops] = head;
-        let fixed = u64::from_ne_bytes([t & 0x0f, f0, f1, l0, l1, next, 0, 6]);
+        // Flow label, length and protocol; the version in the place of the hop limit.
+        let fixed = u64::from_le_bytes(head) & 0x00ff_ffff_ffff_0f00 | 6 << 56;
+        let [.., hops] = head;
         let begun = fold(fixed ^ SEED, key(secret));
         let hosts = mix(mix(begun, from, secret), to, secret);
         let packet = carry(hosts, carried, secret);
@@ -84,35 +91,33 @@ pub(crate) fn carried(bytes: &[u8], from: usize, end: usize) -> &[u8] {
 }
 
 #[inline]
-fn carry(mut packet: u64, carried: &[u8], secret: u64) -> u64 {
-    // Most packets have all of it.
-    if let Some((first, rest)) = carried.split_first_chunk()
-        && let Some(second) = rest.first_chunk()
-    {
-        return mix(mix(packet, *first, secret), *second, secret);
+fn carry(packet: u64, carried: &[u8], secret: u64) -> u64 {
+    match (carried.first_chunk(), carried.last_chunk()) {
+        // Of less than all of it the two overlap.
+        (Some(first), Some(last)) => mix(mix(packet, *first, secret), *last, secret),
+        _ => mix(packet, padded(carried), secret),
     }
-    for chunk in carried.chunks(16) {
-        packet = mix(packet, padded(chunk), secret);
-    }
-    packet
 }
 
 /// Sixteen octets, zeros after the last.
-fn padded(chunk: &[u8]) -> [u8; 16] {
+#[cold]
+fn padded(few: &[u8]) -> [u8; 16] {
     let mut octets = [0; 16];
-    for (slot, octet) in octets.iter_mut().zip(chunk) {
+    for (slot, octet) in octets.iter_mut().zip(few) {
         *slot = *octet;
     }
     octets
 }
 
 /// Hash of TTL, MAC addresses and VLAN.
+#[inline]
 fn path(way: &Way, hops: u8, secret: u64) -> u16 {
-    let Way([s0, s1, s2, s3, s4, s5], [t0, t1, t2, t3, t4, t5], vlan) = *way;
-    let [v0, v1] = vlan.unwrap_or(u16::MAX).to_ne_bytes();
-    let way = [s0, s1, s2, s3, s4, s5, t0, t1, t2, t3, t4, t5, v0, v1, hops, 0];
-    let [high, low, ..] = mix(SEED, way, secret).to_be_bytes();
-    u16::from_be_bytes([high, low])
+    let begin = u64::from_le_bytes(part(&way.macs, 0));
+    let vlan = u64::from(way.vlan.unwrap_or(u16::MAX));
+    let rest = u64::from(u32::from_le_bytes(part(&way.macs, 8))) | vlan << 32;
+    #[expect(clippy::cast_possible_truncation, reason = "the upper quarter is wanted")]
+    let path = (fold(SEED ^ begin, (rest | u64::from(hops) << 48) ^ key(secret)) >> 48) as u16;
+    path
 }
 
 /// Odd numbers without a pattern.

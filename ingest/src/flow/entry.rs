@@ -101,7 +101,10 @@ impl Entry<'_> {
         let meter = &mut *self.meter;
         meter.last_clock = meter.last_clock.max(clock);
         meter.state.observe(from, observation.tcp_flags);
-        if meter.state.is_closed() && !meter.marks.has(Marks::CLOSED) {
+        if observation.tcp_flags & (tcp::FIN | tcp::RST) != 0
+            && meter.state.is_closed()
+            && !meter.marks.has(Marks::CLOSED)
+        {
             meter.marks.set(Marks::CLOSED);
             self.profile.closed_ms = closed_ms(clock);
         }
@@ -133,6 +136,15 @@ impl Entry<'_> {
             && let Some(sequence) = sequence
         {
             self.profile.heard.begin(from, sequence.number.wrapping_add(1));
+        }
+        let meter = &mut *self.meter;
+        if meter.marks.are_in_step() {
+            let receiver_next = meter.counts.of(from.other()).next;
+            let receiver = (receiver_next, meter.acknowledged.of_mut(from.other()));
+            if gap::go_on(&mut meter.counts.of_mut(from).next, receiver, observation, sequence) {
+                meter.marks.set(Marks::COMPARED);
+                return Acknowledged { compared: true, missed: 0 };
+            }
         }
         let (mut low, mut high) = (self.seen(End::Low), self.seen(End::High));
         let pair = match from {

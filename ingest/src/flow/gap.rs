@@ -120,6 +120,30 @@ impl Seen {
     }
 }
 
+/// Takes note of a segment as [`observe`] would, where that would find nothing: of two ends in step, of which nothing is missing, the one goes on where it was
+/// and says of the other what is known. So do most. `false` where [`observe`] has to look.
+#[inline]
+pub(super) fn go_on(
+    sender_next: &mut u32,
+    (receiver_next, receiver_acknowledged): (u32, &mut u32),
+    observation: &Observation,
+    sequence: Option<Sequence>,
+) -> bool {
+    let Some(Sequence { number, acknowledged }) = sequence else { return false };
+    let is_plain = observation.tcp_flags & (tcp::SYN | tcp::FIN | tcp::RST | tcp::ACK) == tcp::ACK
+        && !observation.has(Observation::FRAGMENT);
+    let is_seen = receiver_next.wrapping_sub(acknowledged) <= DISTANCE_MAX;
+    let octets = observation.payload_bytes();
+    if !(is_plain && is_seen && number == *sender_next && octets <= DISTANCE_MAX) {
+        return false;
+    }
+    *sender_next = number.wrapping_add(octets);
+    if ahead(acknowledged, *receiver_acknowledged).is_some() {
+        *receiver_acknowledged = acknowledged;
+    }
+    true
+}
+
 /// Takes note of a segment; without its numbers nothing is known of its sender any more.
 pub(super) fn observe(
     [sender, receiver]: [&mut Seen; 2],
@@ -154,4 +178,46 @@ pub(super) fn observe(
         return Acknowledged::default();
     }
     Acknowledged { compared: true, missed: receiver.acknowledge(acknowledged) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn seen(next: u32, back: u32) -> Seen {
+        Seen { acknowledged: next.wrapping_sub(back), ..Seen::at(next, Known::InStep) }
+    }
+
+    proptest! {
+        /// Numbers about where they wrap, and as far off as is believed.
+        #[test]
+        fn the_straight_way_does_what_the_long_one_does(
+            (sender_next, receiver_next) in (-3_i32..3, any::<u32>()),
+            backs in [0_u32..4, 0..4],
+            number in prop_oneof![4 => Just(0_i32), 1 => -2..3_i32],
+            behind in prop_oneof![0..4_u32, any::<u32>(), (1 << 30) - 2..(1 << 30) + 3_u32],
+            tcp_flags in prop_oneof![4 => Just(tcp::ACK), 1 => any::<u8>()],
+            ip_bytes in prop_oneof![40_u32..44, any::<u32>()],
+        ) {
+            let sender_next = sender_next.cast_unsigned();
+            let observation =
+                Observation { tcp_flags, ip_bytes, header_bytes: 40, ..Observation::default() };
+            let number = sender_next.wrapping_add_signed(number);
+            let acknowledged = receiver_next.wrapping_sub(behind);
+            let sequence = Some(Sequence { number, acknowledged });
+            let (mut sender, mut receiver) = (seen(sender_next, backs[0]), seen(receiver_next, backs[1]));
+            let before = (sender, receiver);
+            let (mut next, mut last) = (sender.next, receiver.acknowledged);
+            if go_on(&mut next, (receiver_next, &mut last), &observation, sequence) {
+                let found = observe([&mut sender, &mut receiver], &observation, sequence);
+                prop_assert_eq!(found, Acknowledged { compared: true, missed: 0 });
+                prop_assert_eq!(sender, Seen { next, ..before.0 });
+                prop_assert_eq!(receiver, Seen { acknowledged: last, ..before.1 });
+            } else {
+                prop_assert_eq!((next, last), (before.0.next, before.1.acknowledged));
+            }
+        }
+    }
 }

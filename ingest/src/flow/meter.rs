@@ -53,6 +53,12 @@ impl Marks {
         self.0 >> Self::KNOWN & 15
     }
 
+    /// Whether both ends are in step ([`crate::flow::gap`]'s `Known::InStep`), and nothing of their data is missing.
+    pub(super) const fn are_in_step(self) -> bool {
+        const BOTH: u16 = 0b1010 << Marks::KNOWN;
+        self.0 & (15 << Self::KNOWN | Self::HOLES) == BOTH
+    }
+
     pub(super) const fn set_known(&mut self, known: u16) {
         self.0 = self.0 & !(15 << Self::KNOWN) | (known & 15) << Self::KNOWN;
     }

@@ -17,7 +17,7 @@ impl End {
         if forward { Self::Low } else { Self::High }
     }
 
-    const fn other(self) -> Self {
+    pub(super) const fn other(self) -> Self {
         match self {
             Self::Low => Self::High,
             Self::High => Self::Low,
@@ -103,6 +103,10 @@ impl State {
     /// Takes note of a packet.
     pub const fn observe(&mut self, from: End, flags: u8) {
         let mut events = ACTIVE;
+        if flags & (tcp::RST | tcp::SYN | tcp::FIN) == 0 {
+            self.bits |= events << from.shift();
+            return;
+        }
         // A reset after both ends have finished adds nothing, nor does a second one.
         if flags & tcp::RST != 0 && !self.is_closed() {
             events |= RST;

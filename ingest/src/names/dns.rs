@@ -7,7 +7,7 @@ use schemas::Text;
 use crate::decode::bytes::{array, be16, be32};
 use crate::hint::{DnsAnswer, DnsData, DnsMessage};
 use crate::names::pieces::MESSAGE_MAX;
-use crate::names::text::escape;
+use crate::names::text::{Spelling, escape, spelled};
 
 /// Records of an answer section that are kept.
 const ANSWERS_MAX: usize = 32;
@@ -18,8 +18,6 @@ const PARAMETERS_MAX: usize = 32;
 /// Labels walked for one name, pointers included: hostile pointers can form a circle.
 const STEPS_MAX: usize = 128;
 const NAME_MAX: usize = 255;
-/// Room that most names do with.
-const NAME_USUAL: usize = 48;
 
 const HEADER_OCTETS: usize = 12;
 
@@ -51,7 +49,7 @@ pub fn message(payload: &[u8]) -> Option<DnsMessage> {
         id: be16(payload, 0)?,
         response: flags & 0x8000 != 0,
         rcode: u8::try_from(flags & 0x0f).unwrap_or_default(),
-        query: query.into(),
+        query,
         query_type,
         ech: read.ech,
         answers: read.answers,
@@ -124,7 +122,7 @@ impl Answers {
         let data = match (record.kind, record.address()) {
             (_, Some(address)) => DnsData::Address(address),
             (kind::NS | kind::CNAME | kind::PTR, _) => {
-                DnsData::Name(name(payload, record.data_at)?.0.into())
+                DnsData::Name(name(payload, record.data_at)?.0)
             }
             (kind::SVCB | kind::HTTPS, _) => return self.binding(payload, record),
             (other, _) => DnsData::Other(other),
@@ -236,7 +234,7 @@ pub fn announcement(payload: &[u8], from: IpAddr) -> Option<Option<Text>> {
     for _ in 0..count.sum::<usize>().min(ANSWERS_MAX) {
         let Some((record, next)) = Record::read(payload, at) else { break };
         if record.address() == Some(from) {
-            return Some(name(payload, at).map(|(name, _)| name.into()));
+            return Some(name(payload, at).map(|(name, _)| name));
         }
         at = next;
     }
@@ -244,19 +242,19 @@ pub fn announcement(payload: &[u8], from: IpAddr) -> Option<Option<Text>> {
 }
 
 /// A name as text, lower case, without the last dot, and the position behind it.
-fn name(payload: &[u8], start: usize) -> Option<(String, usize)> {
-    let mut text = String::with_capacity(NAME_USUAL);
+fn name(payload: &[u8], start: usize) -> Option<(Text, usize)> {
+    let mut text = Spelling::new();
     let (mut at, mut behind) = (start, None);
     for _ in 0..STEPS_MAX {
         let length = usize::from(*payload.get(at)?);
         match length {
             0 => {
                 text.make_ascii_lowercase();
-                return Some((text, behind.unwrap_or(at + 1)));
+                return Some((spelled(&text), behind.unwrap_or(at + 1)));
             }
             1..=63 => {
                 if !text.is_empty() {
-                    text.push('.');
+                    text.push(b'.');
                 }
                 escape(&mut text, payload.get(at + 1..at + 1 + length)?);
                 at += 1 + length;

@@ -2,7 +2,7 @@
 
 use schemas::Fingerprint;
 use sha2::{Digest as _, Sha256};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 /// Octets of the text.
 const OCTETS: usize = 36;
@@ -132,6 +132,15 @@ fn ends(alpn: &[u8]) -> [u8; 2] {
     [hex_digit(first >> 4), hex_digit(last & 15)]
 }
 
+/// Four digits, all at once: nine and less are told from the others by a carry out of their four bits.
+const fn hex(value: u16) -> [u8; 4] {
+    let value = value as u32;
+    let octets = (value | value << 8) & 0x00ff_00ff;
+    let digits = (octets | octets << 4) & 0x0f0f_0f0f;
+    let are_letters = (digits + 0x0606_0606) >> 4 & 0x0101_0101;
+    (digits + 0x3030_3030 + are_letters * 39).to_be_bytes()
+}
+
 const fn hex_digit(value: u8) -> u8 {
     if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }
@@ -141,13 +150,13 @@ fn hash(list: &[u16], after: &[u16]) -> [u8; KEPT] {
     if list.is_empty() {
         return [0; KEPT];
     }
-    let mut text = SmallVec::<[u8; 512]>::new();
-    for (mut separator, values) in [(b',', list), (b'_', after)] {
-        for value in values {
-            let [high, low] = value.to_be_bytes();
-            let [a, b, c, d] = [high >> 4, high & 15, low >> 4, low & 15].map(hex_digit);
-            text.extend_from_slice(&[separator, a, b, c, d]);
-            separator = b',';
+    let mut text: SmallVec<[u8; 512]> = smallvec![b','; 5 * (list.len() + after.len())];
+    let (before_each, _) = text.as_chunks_mut::<5>();
+    let (listed, others) = before_each.split_at_mut(list.len());
+    others.iter_mut().take(1).for_each(|[separator, ..]| *separator = b'_');
+    for (texts, values) in [(listed, list), (others, after)] {
+        for ([_, digits @ ..], value) in texts.iter_mut().zip(values) {
+            *digits = hex(*value);
         }
     }
     // Nothing separates the first number.
@@ -172,7 +181,7 @@ mod tests {
         let signatures = octets(&[0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601]);
         let offer = Offer {
             suites: &suites,
-            extensions: smallvec::smallvec![
+            extensions: smallvec![
                 0x1a1a, 0x001b, 0x0000, 0x0033, 0x0010, 0x4469, 0x0017, 0x002d, 0x000d, 0x0005,
                 0x0023, 0x0012, 0x002b, 0xff01, 0x000b, 0x000a, 0x0015, 0xbaba,
             ],
@@ -186,9 +195,16 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_written_in_four_digits() {
+        for value in 0..=u16::MAX {
+            assert_eq!(hex(value), format!("{value:04x}").as_bytes());
+        }
+    }
+
+    #[test]
     fn what_is_not_offered_is_zero() {
         assert_eq!(Offer::default().ja4().to_string(), "t00i000000_000000000000_000000000000");
-        let many = Offer { extensions: smallvec::smallvec![5; 150], ..Offer::default() };
+        let many = Offer { extensions: smallvec![5; 150], ..Offer::default() };
         assert!(many.ja4().to_string().starts_with("t00i009900_"));
     }
 

@@ -1,8 +1,9 @@
 //! Bytes of a name as text: lower case, bounded, and without a byte that could do harm where it is shown.
 
-use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use schemas::Text;
+use smallvec::SmallVec;
 
 /// Octets of a name that are kept: the limit of a DNS name (RFC 1035 section 2.3.4).
 const NAME_MAX: usize = 255;
@@ -30,14 +31,12 @@ pub(crate) fn host_name(bytes: &[u8]) -> Option<Text> {
 
 /// Octets in escaped form; most are what they are.
 fn escaped(bytes: &[u8]) -> Text {
-    if bytes.iter().all(|octet| matches!(octet, b' '..=b'[' | b']'..=b'~'))
-        && let Ok(text) = str::from_utf8(bytes)
-    {
-        return text.into();
+    if bytes.iter().all(|octet| matches!(octet, b' '..=b'[' | b']'..=b'~')) {
+        return spelled(bytes);
     }
-    let mut text = String::with_capacity(bytes.len());
+    let mut text = Spelling::new();
     escape(&mut text, bytes);
-    text.into()
+    spelled(&text)
 }
 
 /// The beginning of an escaped text, up to a NUL: most programs take that for all of it. None where there is no NUL, or nothing before it.
@@ -57,34 +56,61 @@ pub(crate) fn before_nul(text: &str) -> Option<&str> {
 
 /// A name in labels with their lengths (RFC 1035 section 3.1), as far as they go; written like [`host_name`].
 pub(crate) fn labels(mut bytes: &[u8]) -> Option<Text> {
-    let mut text = String::new();
+    let mut text = Spelling::new();
     while let Some((&length @ 1..=63, rest)) = bytes.split_first() {
         let (label, behind) = rest.split_at_checked(usize::from(length))?;
         if text.len() + label.len() > NAME_MAX {
             return None;
         }
         if !text.is_empty() {
-            text.push('.');
+            text.push(b'.');
         }
         escape(&mut text, label);
         bytes = behind;
     }
     text.make_ascii_lowercase();
-    (!text.is_empty()).then(|| text.into())
+    (!text.is_empty()).then(|| spelled(&text))
 }
 
-/// Appends octets in escaped form.
-pub(crate) fn escape(text: &mut String, bytes: &[u8]) {
-    for &octet in bytes {
-        match octet {
-            b'\\' => text.push_str("\\\\"),
-            b' '..=b'~' => text.push(char::from(octet)),
-            _ => {
-                // Writing into a string cannot fail.
-                let _ = write!(text, "\\{octet:03}");
-            }
-        }
+/// An address as it is usually written (RFC 5952 for IPv6).
+pub(crate) fn address_text(address: IpAddr) -> Text {
+    let IpAddr::V4(address) = address else { return address.to_string().into() };
+    let mut text = Spelling::new();
+    for octet in address.octets() {
+        let digits = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
+        let zeros = usize::from(octet < 100) + usize::from(octet < 10);
+        text.extend_from_slice(digits.get(zeros..).unwrap_or_default());
+        text.push(b'.');
     }
+    text.pop();
+    spelled(&text)
+}
+
+/// A text that is being written, of printable ASCII; as much as most names need lies where it is made.
+pub(crate) type Spelling = SmallVec<[u8; 64]>;
+
+/// Appends octets in escaped form.
+pub(crate) fn escape(text: &mut Spelling, mut bytes: &[u8]) {
+    let is_odd = |octet: &u8| !matches!(octet, b' '..=b'~') || *octet == b'\\';
+    loop {
+        let plain = bytes.iter().position(is_odd).unwrap_or(bytes.len());
+        let (plain, rest) = bytes.split_at(plain);
+        text.extend_from_slice(plain);
+        let Some((&octet, rest)) = rest.split_first() else { return };
+        if octet == b'\\' {
+            text.extend_from_slice(b"\\\\");
+        } else {
+            let digits = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
+            text.push(b'\\');
+            text.extend_from_slice(&digits);
+        }
+        bytes = rest;
+    }
+}
+
+/// What was written.
+pub(crate) fn spelled(text: &[u8]) -> Text {
+    str::from_utf8(text).unwrap_or_default().into()
 }
 
 #[cfg(test)]
@@ -103,6 +129,15 @@ mod tests {
         ] {
             assert_eq!(before_nul(&printable(octets)), beginning, "{octets:?}");
         }
+    }
+
+    #[test]
+    fn addresses_are_written_as_everywhere() {
+        for octet in 0..=255_u8 {
+            let address = IpAddr::from([octet, 255 - octet, octet / 7, octet]);
+            assert_eq!(address_text(address), address.to_string());
+        }
+        assert_eq!(address_text(IpAddr::from([0_u16, 0, 0, 0, 0, 0, 0, 1])), "::1");
     }
 
     #[test]

@@ -19,6 +19,14 @@ mod extension {
     pub(super) const SUPPORTED_VERSIONS: u16 = 43;
     /// RFC 9849.
     pub(super) const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
+
+    /// Whether what it holds is read.
+    pub(super) const fn is_read(kind: u16) -> bool {
+        matches!(
+            kind,
+            SERVER_NAME | SIGNATURE_ALGORITHMS | ALPN | SUPPORTED_VERSIONS | ENCRYPTED_CLIENT_HELLO
+        )
+    }
 }
 
 /// First octet of versions over a stream.
@@ -165,7 +173,7 @@ pub(crate) fn hello(body: &[u8], is_whole: bool, major: u8) -> Option<ClientHell
             && let (Some(kind), Some(body)) = (message.u16(), message.vector16())
         {
             // Twice is not allowed; what stood first counts, as it does where a hello comes in pieces.
-            if !offer.extensions.contains(&kind) {
+            if extension::is_read(kind) && !offer.extensions.contains(&kind) {
                 read_extension(kind, body, (&mut hello, &mut offer));
             }
             offer.extensions.push(kind);

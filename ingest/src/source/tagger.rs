@@ -6,7 +6,6 @@ use schemas::Text;
 
 use crate::block::{Block, BlockParts, FrameRef, Memory, Seen, Time, Walk};
 use crate::decode::{Decoder, FlowSpace, Tunnels};
-use crate::frame::Frame;
 use crate::source::pool::Pool;
 
 /// Length of a ledger interval.
@@ -67,12 +66,12 @@ impl Tagger {
     }
 
     /// The lane of a frame: by its pair of hosts, so that both directions and all fragments meet.
-    fn lane(&self, frame: &Frame<'_>) -> u8 {
+    fn lane(&self, at: &FrameRef, bytes: &[u8]) -> u8 {
         if self.lanes == 1 {
             return 0;
         }
         // The upper half: the lower one chooses the place in a table.
-        let share = (self.decoder.lane_hash(frame) >> 32) * self.lanes as u64;
+        let share = (self.decoder.lane_hash(&at.frame(bytes)) >> 32) * self.lanes as u64;
         u8::try_from(share >> 32).unwrap_or(0)
     }
 
@@ -121,7 +120,7 @@ impl Tagger {
                 to_ns: at.ts_ns,
                 step_back_ns: clock.saturating_sub(at.ts_ns),
             });
-            at.lane = self.lane(&at.frame(bytes));
+            at.lane = self.lane(at, bytes);
             if let Some(seen) = seen.get_mut(usize::from(at.lane)) {
                 seen.packets += 1;
                 seen.wire_bytes += u64::from(at.original);

@@ -16,10 +16,7 @@ const NOTHING: Piece<'static> = (0, &[]);
 pub(crate) fn pieces(octets: &[u8], set: FrameSet) -> impl Iterator<Item = Piece<'_>> {
     let mut reader = Cursor(octets);
     let frames = std::iter::from_fn(move || {
-        // Padding.
-        while reader.0.first() == Some(&0) {
-            reader.u8()?;
-        }
+        skip_padding(&mut reader);
         let kind = reader.u8()?;
         match set {
             FrameSet::Ietf => ietf(kind, &mut reader),
@@ -27,6 +24,18 @@ pub(crate) fn pieces(octets: &[u8], set: FrameSet) -> impl Iterator<Item = Piece
         }
     });
     frames.filter(|(_, piece)| !piece.is_empty())
+}
+
+/// Skips zeros: hundreds of them, in most packets.
+fn skip_padding(reader: &mut Cursor<'_>) {
+    while let Some((octets, rest)) = reader.0.split_first_chunk()
+        && *octets == [0; 32]
+    {
+        reader.0 = rest;
+    }
+    while let Some((0, rest)) = reader.0.split_first() {
+        reader.0 = rest;
+    }
 }
 
 /// What RFC 9000 section 12.4 allows in an Initial.
