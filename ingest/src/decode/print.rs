@@ -115,9 +115,7 @@ fn path(way: &Way, hops: u8, secret: u64) -> u16 {
     let begin = u64::from_le_bytes(part(&way.macs, 0));
     let vlan = u64::from(way.vlan.unwrap_or(u16::MAX));
     let rest = u64::from(u32::from_le_bytes(part(&way.macs, 8))) | vlan << 32;
-    #[expect(clippy::cast_possible_truncation, reason = "the upper quarter is wanted")]
-    let path = (fold(SEED ^ begin, (rest | u64::from(hops) << 48) ^ key(secret)) >> 48) as u16;
-    path
+    (fold(SEED ^ begin, (rest | u64::from(hops) << 48) ^ key(secret)) >> 48) as u16
 }
 
 /// Odd numbers without a pattern.

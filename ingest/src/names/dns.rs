@@ -137,11 +137,7 @@ impl Answers {
         let (target, behind) = name(payload, record.data_at + 2)?;
         self.push(
             record.ttl_s,
-            if target.is_empty() {
-                DnsData::Other(record.kind)
-            } else {
-                DnsData::Name(target.into())
-            },
+            if target.is_empty() { DnsData::Other(record.kind) } else { DnsData::Name(target) },
         );
         if is_alias {
             return Some(());
