@@ -132,7 +132,7 @@ fn ends(alpn: &[u8]) -> [u8; 2] {
     [hex_digit(first >> 4), hex_digit(last & 15)]
 }
 
-/// Four digits, all at once: nine and less are told from the others by a carry out of their four bits.
+/// Four hexadecimal digits at once: six more carry out of the four bits of those that are letters.
 const fn hex(value: u16) -> [u8; 4] {
     let value = value as u32;
     let octets = (value | value << 8) & 0x00ff_00ff;
