@@ -137,14 +137,8 @@ impl Entry<'_> {
         {
             self.profile.heard.begin(from, sequence.number.wrapping_add(1));
         }
-        let meter = &mut *self.meter;
-        if meter.marks.are_in_step() {
-            let receiver_next = meter.counts.of(from.other()).next;
-            let receiver = (receiver_next, meter.acknowledged.of_mut(from.other()));
-            if gap::go_on(&mut meter.counts.of_mut(from).next, receiver, observation, sequence) {
-                meter.marks.set(Marks::COMPARED);
-                return Acknowledged { compared: true, missed: 0 };
-            }
+        if self.meter.go_on(from, observation, sequence) {
+            return Acknowledged { compared: true, missed: 0 };
         }
         let (mut low, mut high) = (self.seen(End::Low), self.seen(End::High));
         let pair = match from {

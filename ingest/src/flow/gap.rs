@@ -196,10 +196,14 @@ mod tests {
         fn the_straight_way_does_what_the_long_one_does(
             (sender_next, receiver_next) in (-3_i32..3, any::<u32>()),
             backs in [0_u32..4, 0..4],
-            number in prop_oneof![4 => Just(0_i32), 1 => -2..3_i32],
-            behind in prop_oneof![0..4_u32, any::<u32>(), (1 << 30) - 2..(1 << 30) + 3_u32],
-            tcp_flags in prop_oneof![4 => Just(tcp::ACK), 1 => any::<u8>()],
-            ip_bytes in prop_oneof![40_u32..44, any::<u32>()],
+            (number, behind) in (
+                prop_oneof![4 => Just(0_i32), 1 => -2..3_i32],
+                prop_oneof![0..4_u32, any::<u32>(), (1 << 30) - 2..(1 << 30) + 3_u32],
+            ),
+            (tcp_flags, ip_bytes) in (
+                prop_oneof![4 => Just(tcp::ACK), 1 => any::<u8>()],
+                prop_oneof![40_u32..44, any::<u32>()],
+            ),
         ) {
             let sender_next = sender_next.cast_unsigned();
             let observation =

@@ -1,6 +1,8 @@
 //! What every packet of a flow touches: two cache lines and no more, for the table is larger than the cache.
 
+use crate::flow::gap;
 use crate::flow::{End, Evidence, FlowKey, Initiator, State};
+use crate::observation::{Observation, Sequence};
 
 /// Milliseconds in which the close of a connection is kept, rounded up.
 const MS: i64 = 1_000_000;
@@ -190,6 +192,25 @@ impl Meter {
         let last_ms = self.last_clock.div_euclid(MS);
         let since = low(last_ms).wrapping_sub(closed_ms).cast_signed();
         last_ms.saturating_sub(since as i64).saturating_mul(MS)
+    }
+
+    /// Takes note of a segment where [`gap::go_on`] is all there is to it; `false` where it is not.
+    #[inline]
+    pub(super) fn go_on(
+        &mut self,
+        from: End,
+        observation: &Observation,
+        sequence: Option<Sequence>,
+    ) -> bool {
+        let other = from.other();
+        let receiver = (self.counts.of(other).next, self.acknowledged.of_mut(other));
+        let sender_next = &mut self.counts.of_mut(from).next;
+        let goes_on =
+            self.marks.are_in_step() && gap::go_on(sender_next, receiver, observation, sequence);
+        if goes_on {
+            self.marks.set(Marks::COMPARED);
+        }
+        goes_on
     }
 
     /// Starts the next record.
