@@ -5,13 +5,12 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
-use schemas::Text;
 use schemas::dns::DnsRow;
+use schemas::{Text, address_text};
 
 use crate::flow::FlowKey;
 use crate::hint::{DnsData, DnsMessage, Resolved};
 use crate::names::dns::type_name;
-use crate::names::text::address_text;
 use crate::observation::Observation;
 use crate::record::micros;
 

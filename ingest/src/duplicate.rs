@@ -66,12 +66,11 @@ impl Duplicates {
             *slots = [new, newest, second, third];
             return false;
         };
-        let before = slots.get(at).copied().unwrap_or(new);
         if let Some(newer) = slots.get_mut(..=at) {
             newer.rotate_right(1);
         }
         let [first, ..] = slots;
-        *first = new;
+        let before = std::mem::replace(first, new);
         print.is_numbered || differs(&before) != 0
     }
 

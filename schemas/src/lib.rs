@@ -15,6 +15,7 @@ pub mod reject;
 pub mod rollup;
 pub mod store;
 
+pub use build::address_text;
 pub use column::{Column, Layout, Partition, Table};
 pub use kinds::{Fingerprint, Mac, Micros, Text};
 

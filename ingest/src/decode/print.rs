@@ -3,6 +3,7 @@
 use crate::decode::bytes::{array, part};
 use crate::decode::link::Link;
 use crate::decode::net::Net;
+use crate::flow::fold;
 
 /// Octets behind the IP header that are compared: ports, numbers, length, and a check sum over all the rest; of IPv6 with its extension headers.
 const COMPARED: usize = 32;
@@ -133,13 +134,4 @@ fn mix(hash: u64, octets: [u8; 16], secret: u64) -> u64 {
     #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
     let (low, high) = (value as u64, (value >> 64) as u64);
     fold(hash ^ low, high ^ key(secret))
-}
-
-/// Multiply and fold, as in wyhash (W. Yi, 2019).
-#[inline]
-fn fold(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
-    let (low, high) = (product as u64, (product >> 64) as u64);
-    low ^ high
 }

@@ -113,7 +113,8 @@ fn words(address: &[u8; 16]) -> [u64; 2] {
 }
 
 /// Multiply and fold, as in wyhash (W. Yi, 2019).
-fn fold(a: u64, b: u64) -> u64 {
+#[inline]
+pub(crate) fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
     let (low, high) = (product as u64, (product >> 64) as u64);

@@ -25,6 +25,7 @@ pub use entry::{Entry, Export, Side};
 pub use fragment::{Datagram, FragmentTable, Held, Matched};
 pub use gap::Acknowledged;
 pub use heard::{Heard, Place};
+pub(crate) use key::fold;
 pub use key::{Endpoint, Ends, FlowKey, host_pair_hash};
 pub(crate) use limits::HANDSHAKES_OCTETS;
 pub use limits::{Limits, Reason};

@@ -103,10 +103,6 @@ impl State {
     /// Takes note of a packet.
     pub const fn observe(&mut self, from: End, flags: u8) {
         let mut events = ACTIVE;
-        if flags & (tcp::RST | tcp::SYN | tcp::FIN) == 0 {
-            self.bits |= events << from.shift();
-            return;
-        }
         // A reset after both ends have finished adds nothing, nor does a second one.
         if flags & tcp::RST != 0 && !self.is_closed() {
             events |= RST;

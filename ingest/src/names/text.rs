@@ -1,7 +1,5 @@
 //! Bytes of a name as text: lower case, bounded, and without a byte that could do harm where it is shown.
 
-use std::net::IpAddr;
-
 use schemas::Text;
 use smallvec::SmallVec;
 
@@ -31,7 +29,7 @@ pub(crate) fn host_name(bytes: &[u8]) -> Option<Text> {
 
 /// Octets in escaped form; most are what they are.
 fn escaped(bytes: &[u8]) -> Text {
-    if bytes.iter().all(|octet| matches!(octet, b' '..=b'[' | b']'..=b'~')) {
+    if bytes.iter().all(|octet| is_plain(*octet)) {
         return spelled(bytes);
     }
     let mut text = Spelling::new();
@@ -72,28 +70,18 @@ pub(crate) fn labels(mut bytes: &[u8]) -> Option<Text> {
     (!text.is_empty()).then(|| spelled(&text))
 }
 
-/// An address as it is usually written (RFC 5952 for IPv6).
-pub(crate) fn address_text(address: IpAddr) -> Text {
-    let IpAddr::V4(address) = address else { return address.to_string().into() };
-    let mut text = Spelling::new();
-    for octet in address.octets() {
-        let digits = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
-        let zeros = usize::from(octet < 100) + usize::from(octet < 10);
-        text.extend_from_slice(digits.get(zeros..).unwrap_or_default());
-        text.push(b'.');
-    }
-    text.pop();
-    spelled(&text)
-}
-
 /// A text that is being written, of printable ASCII; as much as most names need lies where it is made.
 pub(crate) type Spelling = SmallVec<[u8; 64]>;
 
+/// Whether an octet is written as it is: printable, and no backslash.
+const fn is_plain(octet: u8) -> bool {
+    matches!(octet, b' '..=b'[' | b']'..=b'~')
+}
+
 /// Appends octets in escaped form.
 pub(crate) fn escape(text: &mut Spelling, mut bytes: &[u8]) {
-    let is_odd = |octet: &u8| !matches!(octet, b' '..=b'~') || *octet == b'\\';
     loop {
-        let plain = bytes.iter().position(is_odd).unwrap_or(bytes.len());
+        let plain = bytes.iter().position(|octet| !is_plain(*octet)).unwrap_or(bytes.len());
         let (plain, rest) = bytes.split_at(plain);
         text.extend_from_slice(plain);
         let Some((&octet, rest)) = rest.split_first() else { return };
@@ -129,15 +117,6 @@ mod tests {
         ] {
             assert_eq!(before_nul(&printable(octets)), beginning, "{octets:?}");
         }
-    }
-
-    #[test]
-    fn addresses_are_written_as_everywhere() {
-        for octet in 0..=255_u8 {
-            let address = IpAddr::from([octet, 255 - octet, octet / 7, octet]);
-            assert_eq!(address_text(address), address.to_string());
-        }
-        assert_eq!(address_text(IpAddr::from([0_u16, 0, 0, 0, 0, 0, 0, 1])), "::1");
     }
 
     #[test]

@@ -10,5 +10,6 @@ mod words;
 
 pub(crate) use lists::Lists;
 pub(crate) use optional::Optional;
+pub use text::address_text;
 pub(crate) use values::{Build, Numbers, Truths};
 pub(crate) use words::{ROWS_NEAR, Words};

@@ -2,12 +2,24 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::kinds::Text;
+
+/// Room for the longest address as it is put together.
+const ADDRESS_OCTETS: usize = 48;
+
 /// Appends an IP address as RFC 5952 section 4 has it.
 pub(crate) fn write_ip(address: IpAddr, to: &mut Vec<u8>) {
     match address {
         IpAddr::V4(address) => write_v4(address, to),
         IpAddr::V6(address) => write_v6(address, to),
     }
+}
+
+/// An IP address as text of a row, as RFC 5952 section 4 has it.
+pub fn address_text(address: IpAddr) -> Text {
+    let mut text = Vec::with_capacity(ADDRESS_OCTETS);
+    write_ip(address, &mut text);
+    str::from_utf8(&text).unwrap_or_default().into()
 }
 
 /// Appends a MAC address.
@@ -122,11 +134,20 @@ mod tests {
     #[test]
     fn every_octet_stands_at_every_place() {
         for n in 0..=255 {
-            for octets in [[n, 0, 9, 255], [10, n, 99, 100], [1, 2, n, 3], [0, 200, 20, n]] {
+            let all = [
+                [n, 0, 9, 255],
+                [10, n, 99, 100],
+                [1, 2, n, 3],
+                [0, 200, 20, n],
+                [n, 255 - n, n / 7, n],
+            ];
+            for octets in all {
                 let address = IpAddr::from(octets);
                 assert_eq!(text(address), address.to_string());
+                assert_eq!(address_text(address), address.to_string());
             }
         }
+        assert_eq!(address_text(IpAddr::from([0_u16, 0, 0, 0, 0, 0, 0, 1])), "::1");
     }
 
     proptest! {
