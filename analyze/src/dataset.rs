@@ -94,13 +94,12 @@ impl Dataset {
     /// The files whose times can satisfy `filters`.
     fn selected(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&File>> {
         let all = || self.files.iter().collect();
-        let about_time = filters.iter().filter(|filter| self.is_about_time(filter)).cloned();
+        let about_time = filters.iter().filter(|filter| self.is_about_times(filter)).cloned();
         let Some(filter) = conjunction(about_time) else { return Ok(all()) };
         let filter = self.physical(state, filter)?;
         let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.schema));
         let Some(predicate) = builder.build(filter) else { return Ok(all()) };
-        let keep =
-            predicate.prune(&Times { column: self.table.partition_by, files: &self.files })?;
+        let keep = predicate.prune(&Times(self))?;
         Ok(self.files.iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
     }
 
@@ -108,14 +107,48 @@ impl Dataset {
         state.create_physical_expr(filter, &DFSchema::try_from(Arc::clone(&self.schema))?)
     }
 
-    fn is_about_time(&self, filter: &Expr) -> bool {
+    /// Whether a filter is about times of a row and nothing else.
+    fn is_about_times(&self, filter: &Expr) -> bool {
         let columns = filter.column_refs();
-        !columns.is_empty() && columns.iter().all(|column| column.name == self.table.partition_by)
+        !columns.is_empty() && columns.iter().all(|column| self.is_time(column))
     }
 
     /// Whether a filter is about any time of a row.
     fn is_timed(&self, filter: &Expr) -> bool {
-        filter.column_refs().iter().any(|column| self.layout(&column.name) == Some(Layout::Times))
+        filter.column_refs().iter().any(|column| self.is_time(column))
+    }
+
+    fn is_time(&self, column: &Column) -> bool {
+        self.layout(&column.name) == Some(Layout::Times)
+    }
+
+    /// Between which times a column's values lie in a file that has no null in it, as far as the manifest says it.
+    fn span(&self, record: &FileRecord, column: &str) -> Option<(i64, i64)> {
+        if column == self.table.partition_by {
+            return Some((record.ts_min, record.ts_max));
+        }
+        record.times.get(column).copied()
+    }
+
+    /// What the manifest knows of a file.
+    fn statistics(&self, record: &FileRecord) -> Statistics {
+        let time = |micros| {
+            Precision::Exact(ScalarValue::TimestampMicrosecond(Some(micros), Some("UTC".into())))
+        };
+        let mut statistics = Statistics::new_unknown(&self.schema);
+        statistics.num_rows =
+            usize::try_from(record.rows).map_or(Precision::Absent, Precision::Exact);
+        for (field, column) in self.schema.fields().iter().zip(&mut statistics.column_statistics) {
+            if let Some((from, to)) = self.span(record, field.name()) {
+                *column = ColumnStatistics {
+                    null_count: Precision::Exact(0),
+                    min_value: time(from),
+                    max_value: time(to),
+                    ..ColumnStatistics::new_unknown()
+                };
+            }
+        }
+        statistics
     }
 
     fn layout(&self, name: &str) -> Option<Layout> {
@@ -164,7 +197,7 @@ impl Dataset {
             if let Ok(file) = fs::File::open(&place) {
                 soon(&file, &(bytes.saturating_sub(FOOTER_BYTES as u64)..bytes));
             }
-            Arc::new(statistics(self.table, &self.schema, record))
+            Arc::new(self.statistics(record))
         });
         Ok(file.with_statistics(Arc::clone(known)))
     }
@@ -274,65 +307,50 @@ fn view_schema(table: &Table) -> SchemaRef {
     Arc::new(Schema::new(table.schema().fields().iter().map(view).collect::<Vec<_>>()))
 }
 
-/// What the manifest says of files, as far as it rules them out.
-struct Times<'a> {
-    column: &'static str,
-    files: &'a [File],
-}
+/// What the manifest says of a table's files, as far as it rules them out.
+struct Times<'a>(&'a Dataset);
 
 impl Times<'_> {
-    fn of(&self, column: &Column, time: fn(&FileRecord) -> i64) -> Option<ArrayRef> {
-        let times = self.files.iter().map(|file| Some(time(&file.record)));
-        let times: TimestampMicrosecondArray = times.collect();
-        (column.name == self.column).then(|| Arc::new(times.with_timezone("UTC")) as ArrayRef)
+    /// One value for each file; none where the column is of no times.
+    fn of<T: FromIterator<Option<N>>, N>(
+        &self,
+        column: &Column,
+        value: fn((i64, i64)) -> N,
+    ) -> Option<T> {
+        let spans = self.0.files.iter().map(|file| self.0.span(&file.record, &column.name));
+        self.0.is_time(column).then(|| spans.map(|span| span.map(value)).collect())
+    }
+
+    fn times(&self, column: &Column, end: fn((i64, i64)) -> i64) -> Option<ArrayRef> {
+        let times: TimestampMicrosecondArray = self.of(column, end)?;
+        Some(Arc::new(times.with_timezone("UTC")))
     }
 }
 
 impl PruningStatistics for Times<'_> {
     fn min_values(&self, column: &Column) -> Option<ArrayRef> {
-        self.of(column, |record| record.ts_min)
+        self.times(column, |(from, _)| from)
     }
 
     fn max_values(&self, column: &Column) -> Option<ArrayRef> {
-        self.of(column, |record| record.ts_max)
+        self.times(column, |(_, to)| to)
     }
 
     fn num_containers(&self) -> usize {
-        self.files.len()
+        self.0.files.len()
     }
 
     fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
-        let none = || UInt64Array::from(vec![0; self.files.len()]);
-        (column.name == self.column).then(|| Arc::new(none()) as ArrayRef)
+        let nulls: UInt64Array = self.of(column, |_| 0)?;
+        Some(Arc::new(nulls))
     }
 
     fn row_counts(&self) -> Option<ArrayRef> {
-        Some(Arc::new(
-            self.files.iter().map(|file| Some(file.record.rows)).collect::<UInt64Array>(),
-        ))
+        let rows = self.0.files.iter().map(|file| Some(file.record.rows));
+        Some(Arc::new(rows.collect::<UInt64Array>()))
     }
 
     fn contained(&self, _: &Column, _: &HashSet<ScalarValue>) -> Option<BooleanArray> {
         None
     }
-}
-
-/// What the manifest knows of a file.
-fn statistics(table: &Table, schema: &Schema, record: &FileRecord) -> Statistics {
-    let time = |micros| {
-        Precision::Exact(ScalarValue::TimestampMicrosecond(Some(micros), Some("UTC".into())))
-    };
-    let mut statistics = Statistics::new_unknown(schema);
-    statistics.num_rows = usize::try_from(record.rows).map_or(Precision::Absent, Precision::Exact);
-    let named = schema.fields().iter().position(|field| field.name() == table.partition_by);
-    let column = named.and_then(|position| statistics.column_statistics.get_mut(position));
-    if let Some(column) = column {
-        *column = ColumnStatistics {
-            null_count: Precision::Exact(0),
-            min_value: time(record.ts_min),
-            max_value: time(record.ts_max),
-            ..ColumnStatistics::new_unknown()
-        };
-    }
-    statistics
 }

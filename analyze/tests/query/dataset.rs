@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use analyze::session::Limits;
+use schemas::Micros;
 use schemas::flow::FlowRow;
 use schemas::ledger::LedgerRow;
 
@@ -72,6 +74,37 @@ async fn files_are_pruned_by_the_manifest() {
     assert!(plan.contains("hour=16"), "{plan}");
     let whole = ask(&session, "EXPLAIN SELECT count(*) FROM flows").await.unwrap().join("\n");
     assert!(!whole.contains(".parquet"), "the manifest knows how many rows there are: {whole}");
+}
+
+/// Flows that end in an hour began in it or before.
+#[tokio::test]
+async fn files_are_pruned_by_every_time_that_the_manifest_states() {
+    let mut fixture = Fixture::new();
+    let paths: Vec<_> = (0..3)
+        .map(|hour| {
+            let late = flow(BEGIN + hour * HOUR, "8.8.8.8");
+            let early =
+                FlowRow { flow_start: Micros(late.flow_start.0 - HOUR / 2), ..late.clone() };
+            fixture.publish(&[early, late])
+        })
+        .collect();
+    let session = fixture.session().await;
+    let sql = "EXPLAIN SELECT dst_ip FROM flows WHERE flow_start >= '2014-09-23T14:30:00Z' AND flow_start < '2014-09-23T15:30:00Z'";
+    let plan = ask(&session, sql).await.unwrap().join("\n");
+    assert_eq!(plan.matches(".parquet").count(), 1, "{plan}");
+    let unknown =
+        "EXPLAIN SELECT dst_ip FROM flows WHERE dns_names_at IS NULL OR flow_start IS NULL";
+    let plan = ask(&session, unknown).await.unwrap().join("\n");
+    assert_eq!(plan.matches(".parquet").count(), 3, "{plan}");
+    // Octets that would be an error if they were read: the first hour has all that is asked for.
+    let place = fixture.dir.path().join(&paths[2]);
+    fs::write(&place, vec![0; fs::read(&place).unwrap().len()]).unwrap();
+    let limits = Limits { partitions: 1, ..Limits::default() };
+    let session = fixture.session_within(&limits).await;
+    let first =
+        "SELECT flow_id FROM flows WHERE dst_ip = '8.8.8.8' ORDER BY flow_start, flow_id LIMIT 2";
+    assert_eq!(ask(&session, first).await.unwrap().len(), 2);
+    assert!(ask(&session, &first.replace("LIMIT 2", "LIMIT 5")).await.is_err());
 }
 
 /// One filter only, in the scan: a second one would hold rows back until many have come, and an early end would come late.

@@ -154,6 +154,7 @@ fn claim(root: &Path, mut entry: Entry, (seq, back_us): (u64, i64)) {
     for table in ["flows", "dns", "devices", "ledger"] {
         let mut file = template.clone();
         (file.ts_min, file.ts_max) = (file.ts_min - back_us, file.ts_max - back_us);
+        file.times.clear();
         let folder = Hour::of_micros(file.ts_min).folder();
         file.path = format!("{table}/{folder}/tap-b1-{seq:06}-000000.parquet");
         table.clone_into(&mut file.table);

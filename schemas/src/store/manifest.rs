@@ -2,6 +2,7 @@
 //!
 //! An entry's file name carries the start of its own SHA-256, so a flipped bit in the manifest is found as one in the data is.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -69,6 +70,9 @@ pub struct FileRecord {
     /// [`fingerprint`] of its columns; none in entries of before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<String>,
+    /// Smallest and largest value of its other columns of times, of those that are never null; none in entries of before they were kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub times: BTreeMap<String, (i64, i64)>,
 }
 
 /// A capture by which it can be known again.

@@ -116,8 +116,9 @@ fn is_ranged(table: &Table, leaf: &ColumnDescPtr) -> bool {
 impl<B: Batch> Seal for RowFile<B> {
     fn seal(mut self) -> Result<FileRecord, StoreError> {
         let finished = self.end_group().and_then(|()| self.writer.0.finish());
-        finished.map_err(StoreError::parquet("finish", &self.staged))?;
-        settle(self.writer.0.inner_mut(), self.record, &self.staged)
+        let footer = finished.map_err(StoreError::parquet("finish", &self.staged))?;
+        let known = (self.staged.as_path(), &footer, B::TABLE.partition_by);
+        settle(self.writer.0.inner_mut(), self.record, known)
     }
 }
 
@@ -197,6 +198,9 @@ mod tests {
         let record = file.seal().unwrap();
         assert_eq!(record.bytes, staged.metadata().unwrap().len());
         assert_eq!(record.rows, cuts.iter().map(|rows| rows.len() as u64).sum::<u64>());
+        let later: Option<Vec<i64>> = cuts.iter().flatten().map(|row| Some(row.later?.0)).collect();
+        let span = later.and_then(|times| Some((*times.iter().min()?, *times.iter().max()?)));
+        assert_eq!(record.times, span.map(|span| ("later".to_owned(), span)).into_iter().collect());
         File::open(staged).unwrap()
     }
 

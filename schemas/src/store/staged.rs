@@ -1,5 +1,6 @@
 //! A Parquet file under construction: how columns lie in it, what it says of itself, and its checksum as it grows.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -7,8 +8,9 @@ use std::path::{Path, PathBuf};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
 
@@ -77,6 +79,7 @@ pub(crate) fn begin(
         ts_max: i64::MIN,
         sha256: String::new(),
         columns: Some(fingerprint(table)),
+        times: BTreeMap::new(),
     };
     Ok(Begun { writer, staged, record })
 }
@@ -92,13 +95,36 @@ pub(crate) fn note(record: &mut FileRecord, rows: usize, (ts_min, ts_max): (i64,
 pub(crate) fn settle(
     hashing: &mut Sink,
     mut record: FileRecord,
-    path: &Path,
+    (path, footer, partition_by): (&Path, &ParquetMetaData, &str),
 ) -> Result<FileRecord, StoreError> {
     hashing.flush().map_err(StoreError::io("write", path))?;
     hashing.inner.get_ref().sync_all().map_err(StoreError::io("fsync", path))?;
     record.bytes = hashing.bytes;
     record.sha256 = hex(&hashing.hasher.finalize_reset());
+    record.times = times(footer);
+    record.times.remove(partition_by);
     Ok(record)
+}
+
+/// Between which values the columns of times lie; none of those that a null is in. Of other numbers no ranges are kept.
+fn times(footer: &ParquetMetaData) -> BTreeMap<String, (i64, i64)> {
+    let columns = footer.file_metadata().schema_descr().columns().iter().enumerate();
+    let span_of = |number: usize| {
+        let groups = footer.row_groups().iter();
+        let spans = groups.map(|group| span(group.columns().get(number)?.statistics()?));
+        spans.reduce(|all, span| {
+            let ((least, most), (from, to)) = (all?, span?);
+            Some((least.min(from), most.max(to)))
+        })?
+    };
+    columns.filter_map(|(number, leaf)| Some((leaf.path().string(), span_of(number)?))).collect()
+}
+
+/// The least and the greatest number of a column without nulls.
+fn span(statistics: &Statistics) -> Option<(i64, i64)> {
+    let Statistics::Int64(numbers) = statistics else { return None };
+    let whole = statistics.null_count_opt() == Some(0);
+    Some((*numbers.min_opt()?, *numbers.max_opt()?)).filter(|_| whole)
 }
 
 /// A file of one table and hour under construction, of rows that are columns already.
@@ -107,6 +133,7 @@ pub struct StagedFile {
     writer: ArrowWriter<Sink>,
     staged: PathBuf,
     record: FileRecord,
+    partition_by: &'static str,
 }
 
 impl StagedFile {
@@ -115,8 +142,9 @@ impl StagedFile {
         path: String,
         said: (&Table, Vec<KeyValue>),
     ) -> Result<Self, StoreError> {
+        let (Table { partition_by, .. }, _) = said;
         let Begun { writer, staged, record } = begin(folder, path, said)?;
-        Ok(Self { writer, staged, record })
+        Ok(Self { writer, staged, record, partition_by })
     }
 
     /// Rows appended so far.
@@ -143,8 +171,8 @@ impl StagedFile {
 impl Seal for StagedFile {
     fn seal(mut self) -> Result<FileRecord, StoreError> {
         // `into_inner` would turn a full disk into a text; from here it comes as what it is.
-        self.writer.finish().map_err(StoreError::parquet("finish", &self.staged))?;
-        settle(self.writer.inner_mut(), self.record, &self.staged)
+        let footer = self.writer.finish().map_err(StoreError::parquet("finish", &self.staged))?;
+        settle(self.writer.inner_mut(), self.record, (&self.staged, &footer, self.partition_by))
     }
 }
 
