@@ -20,7 +20,7 @@ use crate::hearing::{Hearing, Speech, is_worth_hearing};
 use crate::ledger::{IntervalEnd, Tally, Totals};
 use crate::observation::Observation;
 use crate::record::RowStyle;
-use crate::watch::Watch;
+use crate::watch::{Tick, Watch};
 
 /// A live packet this much older than the one before was stamped by a clock that has been set back.
 const STEP_BACK_NS: i64 = 2_000_000_000;
@@ -29,21 +29,8 @@ const GROUP: usize = 32;
 
 /// How many frames before its turn a frame's memory is asked for.
 const AHEAD: usize = 8;
-
-/// A moment of the machine's clock, between the frames before it and those after.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tick {
-    /// Its place among the blocks.
-    pub sequence: u64,
-    /// No frame to come is older than this, ns since 1970 UTC: what is due by now can be cut.
-    pub clock_ns: i64,
-    /// Whether the interval ends here.
-    pub closes: bool,
-    /// Whether to tell the interval so far.
-    pub beats: bool,
-    /// The interval, as the capture thread sees it.
-    pub watch: Watch,
-}
+/// How many packets after a packet was decoded its flow is looked for.
+const BEHIND: usize = 8;
 
 /// What a lane is made with.
 #[derive(Debug, Clone)]
@@ -245,6 +232,7 @@ impl<O: Outbox> Lane<O> {
                 self.duplicates.expect(&decoded.print);
                 (grouped.at, grouped.clock) = (*at, self.clock);
                 self.waiting += 1;
+                self.approach();
                 if self.waiting >= GROUP {
                     self.settle(bytes);
                 }
@@ -287,11 +275,21 @@ impl<O: Outbox> Lane<O> {
         true
     }
 
-    /// Looks up the group: first all of it, so that the processor waits for many flows' memory at once, then each in its order.
+    /// Looks where the flow of a packet lies that was decoded a few packets ago: its flow's memory comes while others are decoded.
+    #[inline]
+    fn approach(&mut self) {
+        let at = self.waiting.checked_sub(BEHIND);
+        if let Some(grouped) = at.and_then(|at| self.group.get_mut(at)) {
+            grouped.place = self.table.approach(grouped.decoded.hash);
+        }
+    }
+
+    /// Looks up the group: first the last of it, as was done with those before, then each in its order.
     fn settle(&mut self, bytes: &[u8]) {
         let mut room = std::mem::take(&mut self.group);
-        let group = room.get_mut(..std::mem::take(&mut self.waiting)).unwrap_or_default();
-        for grouped in &mut *group {
+        let waiting = std::mem::take(&mut self.waiting);
+        let group = room.get_mut(..waiting).unwrap_or_default();
+        for grouped in group.iter_mut().skip((waiting + 1).saturating_sub(BEHIND)) {
             grouped.place = self.table.approach(grouped.decoded.hash);
         }
         for Grouped { decoded, place, .. } in &*group {

@@ -44,6 +44,21 @@ pub struct Watch {
     pub rotates: bool,
 }
 
+/// A moment of the machine's clock, between the frames before it and those after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tick {
+    /// Its place among the blocks.
+    pub sequence: u64,
+    /// No frame to come is older than this, ns since 1970 UTC: what is due by now can be cut.
+    pub clock_ns: i64,
+    /// Whether the interval ends here.
+    pub closes: bool,
+    /// Whether to tell the interval so far.
+    pub beats: bool,
+    /// The interval, as the capture thread sees it.
+    pub watch: Watch,
+}
+
 impl Watch {
     /// Counted by the kernel, not yet handed over.
     pub const fn pending(&self) -> Option<i64> {

@@ -9,14 +9,13 @@ use crossbeam::channel::Sender;
 use schemas::Text;
 
 use crate::delivery::Delivery;
-use crate::lane::Tick;
 use crate::live::clock::{Clock, Moment};
 use crate::live::exit::{Exit, Message};
 use crate::live::link::{Link, Links, Odometer};
 use crate::metrics::Metrics;
 use crate::source::live::{LiveSource, Parcel};
 use crate::source::{Pool, SourceError, Tagger};
-use crate::watch::{Note, Watch};
+use crate::watch::{Note, Tick, Watch};
 
 /// Time between two ticks.
 const TICK_NS: i64 = 250_000_000;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crossbeam::channel::{SendError, Sender, TrySendError};
 
 use crate::block::{Block, Unwalked};
-use crate::lane::Tick;
 use crate::metrics::LaneMetrics;
 use crate::source::live::KernelCounters;
+use crate::watch::Tick;
 
 /// What a lane is sent.
 pub(crate) enum Message {
