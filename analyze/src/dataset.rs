@@ -218,8 +218,11 @@ impl Dataset {
             source = source.with_predicate(self.physical(state, filter)?);
         }
         let mut options = state.table_options().parquet.clone();
-        options.global.pushdown_filters |=
-            scan.filters.iter().any(|filter| self.names_a_text(filter));
+        if scan.filters.iter().any(|filter| self.names_a_text(filter)) {
+            options.global.pushdown_filters = true;
+            // What is kept of columns that are filtered by is kept of all their rows, and few are wanted.
+            options.global.max_predicate_cache_size = Some(0);
+        }
         // Pages follow each other in time: of nothing else do they rule out each other's rows.
         options.global.enable_page_index = scan.filters.iter().any(|filter| self.is_timed(filter));
         options.global.metadata_size_hint = Some(FOOTER_BYTES);
