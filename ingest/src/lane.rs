@@ -26,11 +26,12 @@ use crate::watch::{Tick, Watch};
 const STEP_BACK_NS: i64 = 2_000_000_000;
 /// Packets looked up together.
 const GROUP: usize = 32;
-
 /// How many frames before its turn a frame's memory is asked for.
 const AHEAD: usize = 8;
-/// How many packets after a packet was decoded its flow is looked for.
+/// How many packets after a packet was decoded its flow is looked for, in a table of few flows.
 const BEHIND: usize = 8;
+/// Of more flows memory is so far away that a whole group is better looked for at once: with ten million 135 ns a packet and not 200.
+const FEW_FLOWS: usize = 2 << 20;
 
 /// What a lane is made with.
 #[derive(Debug, Clone)]
@@ -77,6 +78,8 @@ pub struct Lane<O> {
     group: Vec<Grouped>,
     /// So many of the group wait; the others are room.
     waiting: usize,
+    /// Of so many of those the flow was looked for.
+    approached: usize,
     released: Vec<Held>,
     desk: Desk<O>,
 }
@@ -109,6 +112,7 @@ impl<O: Outbox> Lane<O> {
             next_tick: i64::MIN,
             group: vec![Grouped::default(); GROUP],
             waiting: 0,
+            approached: 0,
             released: Vec::new(),
             desk: Desk::new(lane, style, outbox),
         }
@@ -166,8 +170,7 @@ impl<O: Outbox> Lane<O> {
         } else if tick.clock_ns < self.clock.saturating_sub(STEP_BACK_NS) {
             self.begin_anew(tick.clock_ns);
         }
-        self.desk.draft.sequence = tick.sequence;
-        self.desk.draft.clock = self.clock;
+        (self.desk.draft.sequence, self.desk.draft.clock) = (tick.sequence, self.clock);
         if tick.closes {
             self.end_interval(Some(tick.watch));
         } else if tick.beats {
@@ -194,16 +197,14 @@ impl<O: Outbox> Lane<O> {
         self.hearing.sweep(ts_ns, &mut self.desk.draft);
         self.fragments.sweep(ts_ns, &mut self.released);
         self.desk.handshakes.sweep(ts_ns);
-        self.next_tick = (ts_ns / TICK_NS + 1).saturating_mul(TICK_NS);
-        self.clock = ts_ns;
+        (self.clock, self.next_tick) = (ts_ns, (ts_ns / TICK_NS + 1).saturating_mul(TICK_NS));
         self.count_released();
     }
 
     /// The clock was set back: what is open belongs to the time before, and no record may reach over the step.
     fn begin_anew(&mut self, ts_ns: i64) {
         self.flush();
-        self.clock = ts_ns;
-        self.next_tick = i64::MIN;
+        (self.clock, self.next_tick) = (ts_ns, i64::MIN);
     }
 
     /// Exports all that is open.
@@ -278,18 +279,20 @@ impl<O: Outbox> Lane<O> {
     /// Looks where the flow of a packet lies that was decoded a few packets ago: its flow's memory comes while others are decoded.
     #[inline]
     fn approach(&mut self) {
-        let at = self.waiting.checked_sub(BEHIND);
-        if let Some(grouped) = at.and_then(|at| self.group.get_mut(at)) {
+        if self.waiting >= self.approached + BEHIND
+            && self.table.len() <= FEW_FLOWS
+            && let Some(grouped) = self.group.get_mut(self.approached)
+        {
             grouped.place = self.table.approach(grouped.decoded.hash);
+            self.approached += 1;
         }
     }
 
-    /// Looks up the group: first the last of it, as was done with those before, then each in its order.
+    /// Looks up the group: first those of it that were not looked for yet, then each in its order.
     fn settle(&mut self, bytes: &[u8]) {
         let mut room = std::mem::take(&mut self.group);
-        let waiting = std::mem::take(&mut self.waiting);
-        let group = room.get_mut(..waiting).unwrap_or_default();
-        for grouped in group.iter_mut().skip((waiting + 1).saturating_sub(BEHIND)) {
+        let group = room.get_mut(..std::mem::take(&mut self.waiting)).unwrap_or_default();
+        for grouped in group.iter_mut().skip(std::mem::take(&mut self.approached)) {
             grouped.place = self.table.approach(grouped.decoded.hash);
         }
         for Grouped { decoded, place, .. } in &*group {
