@@ -22,9 +22,9 @@ const OPEN_HOURS_MAX: usize = 24;
 /// Takes finished rows that have passed privacy.
 pub(crate) trait Archive {
     /// Rows of `flows`.
-    fn flows(&mut self, rows: &Released<Rows>) -> Result<(), StoreError>;
-    /// A row of `dns`.
-    fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError>;
+    fn flows(&mut self, rows: &Released<Rows<FlowRow>>) -> Result<(), StoreError>;
+    /// Rows of `dns`.
+    fn dns(&mut self, rows: &Released<Rows<DnsRow>>) -> Result<(), StoreError>;
     /// A row of `devices`.
     fn device(&mut self, row: &Released<DeviceRow>) -> Result<(), StoreError>;
     /// A row of `ledger`, which tells of nobody.
@@ -54,12 +54,12 @@ pub(crate) trait Archive {
 pub(crate) struct Nowhere;
 
 impl Archive for Nowhere {
-    fn flows(&mut self, rows: &Released<Rows>) -> Result<(), StoreError> {
+    fn flows(&mut self, rows: &Released<Rows<FlowRow>>) -> Result<(), StoreError> {
         black_box(rows);
         Ok(())
     }
-    fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError> {
-        black_box(row);
+    fn dns(&mut self, rows: &Released<Rows<DnsRow>>) -> Result<(), StoreError> {
+        black_box(rows);
         Ok(())
     }
     fn device(&mut self, row: &Released<DeviceRow>) -> Result<(), StoreError> {
@@ -192,11 +192,11 @@ impl Files {
 }
 
 impl Archive for Files {
-    fn flows(&mut self, rows: &Released<Rows>) -> Result<(), StoreError> {
+    fn flows(&mut self, rows: &Released<Rows<FlowRow>>) -> Result<(), StoreError> {
         self.flows.add(rows, &mut self.publisher)
     }
-    fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError> {
-        self.dns.add(slice::from_ref(row), &mut self.publisher)
+    fn dns(&mut self, rows: &Released<Rows<DnsRow>>) -> Result<(), StoreError> {
+        self.dns.add(rows, &mut self.publisher)
     }
     fn device(&mut self, row: &Released<DeviceRow>) -> Result<(), StoreError> {
         self.devices.add(slice::from_ref(row), &mut self.publisher)

@@ -2,6 +2,7 @@
 
 use schemas::devices::DeviceRow;
 use schemas::dns::DnsRow;
+use schemas::flow::FlowRow;
 
 use crate::flow::{Entry, Export, Reason};
 use crate::handshakes::{Handshakes, Whose};
@@ -25,13 +26,13 @@ pub struct Delivery {
     /// Everything that block said about names is in this or an earlier delivery.
     pub complete: bool,
     /// Finished records.
-    pub rows: Rows,
+    pub rows: Rows<FlowRow>,
     /// Finished DNS dialogues.
-    pub dns: Vec<DnsRow>,
+    pub dns: Rows<DnsRow>,
     /// What devices said of themselves, news or not.
     pub devices: Vec<DeviceRow>,
     /// What clients were told.
-    pub resolved: Vec<Resolved>,
+    pub resolved: Rows<Resolved>,
     /// Clock of the packets.
     pub clock: i64,
     /// An interval that ended; its rows are in this and earlier deliveries.
@@ -48,10 +49,34 @@ pub trait Outbox {
     fn send(&mut self, delivery: Delivery) -> bool;
 }
 
+/// Where what a delivery carries lies.
+struct Shelves {
+    flows: Rooms<FlowRow>,
+    dns: Rooms<DnsRow>,
+    resolved: Rooms<Resolved>,
+}
+
+impl Shelves {
+    fn new() -> Self {
+        let (flows, dns) = (Rooms::new(ROWS_MAX), Rooms::new(ROWS_MAX));
+        Self { flows, dns, resolved: Rooms::new(ROWS_MAX) }
+    }
+
+    /// A delivery with nothing in it.
+    fn blank(&self) -> Delivery {
+        Delivery {
+            rows: self.flows.empty(),
+            dns: self.dns.empty(),
+            resolved: self.resolved.empty(),
+            ..Delivery::default()
+        }
+    }
+}
+
 /// Collects rows until there are enough to hand over.
 pub(crate) struct Desk<O> {
     outbox: O,
-    rooms: Rooms,
+    shelves: Shelves,
     /// Whether deliveries are still taken.
     pub(crate) open: bool,
     /// The next delivery.
@@ -68,9 +93,6 @@ impl<O: Outbox> Export for Desk<O> {
                 self.handshakes.forget(&Whose::of(entry, end));
             }
         }
-        if self.draft.rows.is_empty() {
-            self.draft.rows = self.rooms.empty();
-        }
         self.draft.rows.push(self.style.row(entry, reason));
         if self.draft.rows.len() >= ROWS_MAX {
             self.send(false);
@@ -81,14 +103,22 @@ impl<O: Outbox> Export for Desk<O> {
 impl<O: Outbox> Desk<O> {
     /// An empty desk of a lane.
     pub(crate) fn new(lane: u8, style: RowStyle, outbox: O) -> Self {
-        let draft = Delivery { lane: usize::from(lane), ..Delivery::default() };
+        let shelves = Shelves::new();
+        let draft = Delivery { lane: usize::from(lane), ..shelves.blank() };
         Self {
             outbox,
-            rooms: Rooms::new(ROWS_MAX),
+            shelves,
             open: true,
             draft,
             handshakes: Handshakes::new(Stream::octets),
             style,
+        }
+    }
+
+    /// Hands over what was heard of look-ups, once that is much.
+    pub(crate) fn send_lookups(&mut self) {
+        if self.draft.dns.len() >= ROWS_MAX {
+            self.send(false);
         }
     }
 
@@ -98,11 +128,13 @@ impl<O: Outbox> Desk<O> {
             lane: self.draft.lane,
             sequence: self.draft.sequence,
             clock: self.draft.clock,
-            ..Delivery::default()
+            ..self.shelves.blank()
         };
         let mut delivery = std::mem::replace(&mut self.draft, next);
         delivery.complete = complete;
         delivery.rows = delivery.rows.fitted();
+        delivery.dns = delivery.dns.fitted();
+        delivery.resolved = delivery.resolved.fitted();
         self.open &= self.outbox.send(delivery);
     }
 }

@@ -13,6 +13,7 @@ use crate::hint::{DnsData, DnsMessage, Resolved};
 use crate::names::dns::type_name;
 use crate::observation::Observation;
 use crate::record::micros;
+use crate::rows::Rows;
 
 /// Questions that wait for an answer at a time.
 const WAITING_MAX: usize = 65_536;
@@ -107,7 +108,7 @@ impl Dialogue {
         message: &DnsMessage,
         seen: &Seen,
         clock: i64,
-        rows: &mut Vec<DnsRow>,
+        rows: &mut Rows<DnsRow>,
     ) -> Option<Resolved> {
         let question = Question {
             key: seen.key,
@@ -139,7 +140,7 @@ impl Dialogue {
         resolved(message, seen)
     }
 
-    fn ask(&mut self, question: Question, seen: &Seen, clock: i64, rows: &mut Vec<DnsRow>) {
+    fn ask(&mut self, question: Question, seen: &Seen, clock: i64, rows: &mut Rows<DnsRow>) {
         // What was answered stands in the order until its time has come: that is bounded too.
         while self.waiting.len() >= WAITING_MAX || self.order.len() >= 2 * WAITING_MAX {
             let Some((since, oldest)) = self.order.pop_front() else { break };
@@ -159,7 +160,7 @@ impl Dialogue {
         }
     }
 
-    fn give_up(&mut self, since: i64, question: &Question, rows: &mut Vec<DnsRow>) -> bool {
+    fn give_up(&mut self, since: i64, question: &Question, rows: &mut Rows<DnsRow>) -> bool {
         if self.waiting.get(question).is_none_or(|asked| asked.clock != since) {
             return false;
         }
@@ -169,7 +170,7 @@ impl Dialogue {
     }
 
     /// Gives up on questions that have waited too long.
-    pub(crate) fn sweep(&mut self, clock: i64, rows: &mut Vec<DnsRow>) {
+    pub(crate) fn sweep(&mut self, clock: i64, rows: &mut Rows<DnsRow>) {
         while let Some((since, _)) = self.order.front() {
             if clock - since < PATIENCE_NS {
                 break;
@@ -181,7 +182,7 @@ impl Dialogue {
     }
 
     /// Gives up on all questions.
-    pub(crate) fn flush(&mut self, rows: &mut Vec<DnsRow>) {
+    pub(crate) fn flush(&mut self, rows: &mut Rows<DnsRow>) {
         while let Some((since, question)) = self.order.pop_front() {
             self.give_up(since, &question, rows);
         }

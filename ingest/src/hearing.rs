@@ -4,7 +4,7 @@ use schemas::Text;
 
 use crate::datagram::Piece;
 use crate::decode::{Decoder, protocol};
-use crate::delivery::{Delivery, Desk};
+use crate::delivery::{Delivery, Desk, Outbox};
 use crate::dialogue::Seen;
 use crate::flow::{End, Entry, FlowKey, NameRoom, Observed};
 use crate::frame::Frame;
@@ -54,7 +54,7 @@ impl Hearing {
     }
 
     /// Listens to a payload.
-    pub(crate) fn hear<O>(
+    pub(crate) fn hear<O: Outbox>(
         &mut self,
         observed: Observed<'_>,
         speech: &Speech<'_>,
@@ -80,7 +80,7 @@ impl Hearing {
     }
 
     /// Listens to what hosts ask the network.
-    fn hear_talk<O>(
+    fn hear_talk<O: Outbox>(
         &mut self,
         talk: Talk,
         (mut entry, room): (Entry<'_>, &mut NameRoom),
@@ -103,8 +103,9 @@ impl Hearing {
             let spoken = Spoken { payload, frame, seen, clock, is_piece };
             self.inquiry.hear(talk, &spoken, &mut desk.draft)
         };
+        desk.send_lookups();
         if is_talk {
-            entry.speaks(talk.word(), room);
+            entry.speaks(talk.service());
         }
     }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use schemas::Text;
 
 pub use crate::names::ja4::Ja4;
+use crate::service::Service;
 
 /// What a payload says about the flow it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,19 @@ pub enum Hint {
     Http(Request),
     /// Another protocol, known by how it begins.
     Spoken(Spoken),
+}
+
+impl Hint {
+    /// The protocol that says it.
+    pub const fn service(&self) -> Service {
+        match self {
+            Self::Tls(_) | Self::Certificate(_) => Service::Tls,
+            Self::Quic(_) => Service::Quic,
+            Self::Dtls(_) => Service::Dtls,
+            Self::Http(_) => Service::Http,
+            Self::Spoken(spoken) => spoken.service,
+        }
+    }
 }
 
 /// The parts of a TLS client hello that are kept (RFC 8446 section 4.1.2).
@@ -48,8 +62,8 @@ pub struct Certificate {
 /// A protocol, and the host a client asks for where the protocol has that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spoken {
-    /// Word of the column `service`, and of `server_name_source` where there is a name.
-    pub service: &'static str,
+    /// Its word is that of `server_name_source`, too, where there is a name.
+    pub service: Service,
     /// Host asked for.
     pub name: Option<Text>,
 }

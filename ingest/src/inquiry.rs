@@ -13,6 +13,7 @@ use crate::hint::DnsMessage;
 use crate::names::{dhcp, dns};
 use crate::observation::Observation;
 use crate::record::micros;
+use crate::service::Service;
 
 /// A protocol of the network's own services, told by its port and then by its messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,13 +64,13 @@ impl Talk {
     }
 
     /// Word of the column `service`.
-    pub(crate) const fn word(self) -> &'static str {
+    pub(crate) const fn service(self) -> Service {
         match self {
-            Self::Dns => "dns",
-            Self::Dhcp => "dhcp",
-            Self::Dhcpv6 => "dhcpv6",
-            Self::Mdns => "mdns",
-            Self::Llmnr => "llmnr",
+            Self::Dns => Service::Dns,
+            Self::Dhcp => Service::Dhcp,
+            Self::Dhcpv6 => Service::Dhcpv6,
+            Self::Mdns => Service::Mdns,
+            Self::Llmnr => Service::Llmnr,
         }
     }
 }

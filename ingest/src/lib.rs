@@ -45,6 +45,7 @@ mod resolution;
 mod rows;
 
 pub mod screen;
+pub mod service;
 mod sink;
 pub mod source;
 pub mod spool;

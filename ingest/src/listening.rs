@@ -311,6 +311,7 @@ mod tests {
     use crate::flow::{Endpoint, Flow, FlowKey, Names};
     use crate::names::certificate::tests::certificate;
     use crate::observation::{Observation, Sequence, tcp};
+    use crate::service::Service;
 
     const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
 
@@ -448,7 +449,8 @@ mod tests {
             }
             let names = line.names();
             assert_eq!(names.server_name.as_deref(), Some("www.test"), "cut at {cut}");
-            assert_eq!((names.source, names.service), (Some("tls_cert"), Some("tls")));
+            let service = line.flow.entry().service();
+            assert_eq!((names.source, service), (Some("tls_cert"), Some(Service::Tls)));
             assert_eq!(names.further, ["other.test"]);
             assert_eq!(line.handshakes.len(), 0);
         }

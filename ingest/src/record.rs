@@ -8,6 +8,7 @@ use schemas::{Mac, Micros, Text};
 use crate::decode::{Tunnel, protocol};
 use crate::direction::Inside;
 use crate::flow::{End, Endpoint, Entry, Reason, Side};
+use crate::service::Service;
 
 /// What all rows of a run have in common.
 #[derive(Debug, Clone)]
@@ -90,7 +91,7 @@ impl RowStyle {
             },
             initiator_evidence: initiator.evidence.word(),
             flow_end_reason: reason.word(),
-            service: names.service,
+            service: entry.service().map(Service::word),
             server_name: names.server_name,
             server_name_source: names.source,
             server_names: names.further,

@@ -4,21 +4,26 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
-use schemas::flow::FlowRow;
 
 /// Rooms that wait to be used again at most.
 const ROOMS_MAX: usize = 32;
 
 /// Finished records; when they are dropped, their room goes back to where it came from.
-#[derive(Debug, Default)]
-pub struct Rows {
-    rows: Vec<FlowRow>,
-    home: Option<Arc<ArrayQueue<Vec<FlowRow>>>>,
+#[derive(Debug)]
+pub struct Rows<R> {
+    rows: Vec<R>,
+    home: Option<Rooms<R>>,
 }
 
-impl Rows {
-    /// Puts a row at the end.
-    pub(crate) fn push(&mut self, row: FlowRow) {
+impl<R> Rows<R> {
+    /// Puts a row at the end; the first one takes a room.
+    #[inline]
+    pub(crate) fn push(&mut self, row: R) {
+        if self.rows.capacity() == 0
+            && let Some(home) = &self.home
+        {
+            self.rows = home.room();
+        }
         self.rows.push(row);
     }
 
@@ -33,62 +38,89 @@ impl Rows {
     }
 
     /// Changes one after the other, in the room they lie in.
-    pub(crate) fn map(mut self, change: impl FnMut(FlowRow) -> FlowRow) -> Self {
+    pub(crate) fn map(mut self, change: impl FnMut(R) -> R) -> Self {
         self.rows = std::mem::take(&mut self.rows).into_iter().map(change).collect();
         self
     }
 }
 
-impl From<Vec<FlowRow>> for Rows {
-    fn from(rows: Vec<FlowRow>) -> Self {
+impl<R> From<Vec<R>> for Rows<R> {
+    fn from(rows: Vec<R>) -> Self {
         Self { rows, home: None }
     }
 }
 
-impl Deref for Rows {
-    type Target = [FlowRow];
-    fn deref(&self) -> &[FlowRow] {
+impl<R> Default for Rows<R> {
+    fn default() -> Self {
+        Vec::new().into()
+    }
+}
+
+impl<R> Extend<R> for Rows<R> {
+    fn extend<I: IntoIterator<Item = R>>(&mut self, rows: I) {
+        rows.into_iter().for_each(|row| self.push(row));
+    }
+}
+
+impl<R> Deref for Rows<R> {
+    type Target = [R];
+    fn deref(&self) -> &[R] {
         &self.rows
     }
 }
 
-impl DerefMut for Rows {
-    fn deref_mut(&mut self) -> &mut [FlowRow] {
+impl<R> DerefMut for Rows<R> {
+    fn deref_mut(&mut self) -> &mut [R] {
         &mut self.rows
     }
 }
 
-impl Drop for Rows {
+impl<R> Drop for Rows<R> {
     fn drop(&mut self) {
         let Some(home) = self.home.take() else { return };
-        self.rows.clear();
-        // A full shelf means there are enough.
-        let _ = home.push(std::mem::take(&mut self.rows));
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.clear();
+        // One that had to grow would wait with more than anybody needs.
+        if (1..=home.rows).contains(&rows.capacity()) {
+            // A full shelf means there are enough.
+            let _ = home.free.push(rows);
+        }
     }
 }
 
 /// Rooms of one lane.
 #[derive(Debug)]
-pub(crate) struct Rooms {
-    free: Arc<ArrayQueue<Vec<FlowRow>>>,
+pub(crate) struct Rooms<R> {
+    free: Arc<ArrayQueue<Vec<R>>>,
     rows: usize,
 }
 
-impl Rooms {
+impl<R> Clone for Rooms<R> {
+    fn clone(&self) -> Self {
+        Self { free: Arc::clone(&self.free), rows: self.rows }
+    }
+}
+
+impl<R> Rooms<R> {
     /// None yet; each will have room for so many rows.
     pub(crate) fn new(rows: usize) -> Self {
         Self { free: Arc::new(ArrayQueue::new(ROOMS_MAX)), rows }
     }
 
-    /// An empty one.
-    pub(crate) fn empty(&self) -> Rows {
-        let rows = self.free.pop().unwrap_or_else(|| Vec::with_capacity(self.rows));
-        Rows { rows, home: Some(Arc::clone(&self.free)) }
+    /// No rows; they take a room when the first comes.
+    pub(crate) fn empty(&self) -> Rows<R> {
+        Rows { rows: Vec::new(), home: Some(self.clone()) }
+    }
+
+    fn room(&self) -> Vec<R> {
+        self.free.pop().unwrap_or_else(|| Vec::with_capacity(self.rows))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use schemas::flow::FlowRow;
+
     use super::*;
     use crate::direction::Inside;
     use crate::flow::{Endpoint, Flow, FlowKey, Reason};
@@ -130,5 +162,9 @@ mod tests {
         assert!(full.iter().all(|row| row.flow_id == 7));
         drop(full);
         assert_eq!(rooms.free.len(), 1, "after a change, too");
+        let grown = filled(9);
+        assert_eq!((grown.len(), rooms.free.len()), (9, 0));
+        drop(grown);
+        assert_eq!(rooms.free.len(), 0, "one that grew does not wait");
     }
 }

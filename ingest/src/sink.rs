@@ -127,13 +127,12 @@ impl<A: Archive> Sink<A> {
         if let Some(note) = delivery.note.take() {
             return self.enter(&note);
         }
-        for resolved in delivery.resolved.drain(..) {
-            self.resolutions.learn(&resolved);
+        for resolved in std::mem::take(&mut delivery.resolved).iter() {
+            self.resolutions.learn(resolved);
         }
-        for row in delivery.dns.drain(..) {
-            self.written.dns_rows += 1;
-            self.archive.dns(&self.privacy.dns(row))?;
-        }
+        let lookups = std::mem::take(&mut delivery.dns);
+        self.written.dns_rows += lookups.len() as u64;
+        self.archive.dns(&self.privacy.lookups(lookups))?;
         let Some(book) = self.lanes.get_mut(delivery.lane) else { return Ok(()) };
         if delivery.complete {
             book.heard = Some(delivery.sequence);

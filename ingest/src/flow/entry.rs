@@ -16,6 +16,7 @@ use crate::flow::{
 };
 use crate::hint::Hint;
 use crate::observation::{Observation, Sequence, tcp};
+use crate::service::Service;
 
 /// Counters of one direction since the last record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -362,37 +363,32 @@ impl Entry<'_> {
         self.names().is_some_and(|names| names.ja4.is_some())
     }
 
-    /// Takes in what a payload said, if there is room.
+    /// What it speaks, once it is known.
+    pub const fn service(&self) -> Option<Service> {
+        self.profile.heard.service()
+    }
+
+    /// Takes in what a payload said, if there is room: that is taken for all that may come, and what was not needed is given back.
     pub fn learn(&mut self, hint: Hint, room: &mut NameRoom) {
-        self.change_names(octets_of(&hint), room, |names| names.learn(hint));
-    }
-
-    /// Takes note of the protocol spoken, if there is room.
-    pub fn speaks(&mut self, service: &'static str, room: &mut NameRoom) {
-        if self.names().is_none_or(|names| names.service.is_none()) {
-            self.change_names(0, room, |names| names.service = Some(service));
-        }
-    }
-
-    /// Room is taken for all that may come, and what was not needed is given back.
-    fn change_names(
-        &mut self,
-        octets: usize,
-        room: &mut NameRoom,
-        change: impl FnOnce(&mut Names),
-    ) {
-        let before = name_octets(self.profile);
-        let taken = octets + if before == 0 { allocated(size_of::<Names>()) } else { 0 };
-        if room.take(taken) {
-            let names = self.profile.names.get_or_insert_default();
-            change(names);
-            if let Some(service) = names.service {
-                self.profile.heard.is_of(service);
+        let service = hint.service();
+        if !matches!(&hint, Hint::Spoken(spoken) if spoken.name.is_none()) {
+            let before = name_octets(self.profile);
+            let names = if before == 0 { allocated(size_of::<Names>()) } else { 0 };
+            let taken = octets_of(&hint) + names;
+            if !room.take(taken) {
+                return;
             }
-            if self.profile.heard.is_over() {
-                self.meter.marks.set(Marks::DEAF);
-            }
+            self.profile.names.get_or_insert_default().learn(hint);
             room.give_back((before + taken).saturating_sub(name_octets(self.profile)));
+        }
+        self.speaks(service);
+    }
+
+    /// Takes note of the protocol spoken.
+    pub fn speaks(&mut self, service: Service) {
+        self.profile.heard.is_of(service);
+        if self.profile.heard.is_over() {
+            self.meter.marks.set(Marks::DEAF);
         }
     }
 

@@ -1,6 +1,7 @@
 //! How far the two streams of a connection have been listened to.
 
 use crate::flow::End;
+use crate::service::Service;
 
 /// Payloads looked into before a flow counts as nameless.
 const LOOKS_MAX: u8 = 8;
@@ -24,14 +25,13 @@ pub struct Heard {
     numbers: [[u8; 4]; 2],
     /// For each end two bits, 0 where its place is anywhere, 1 at its number, 2 where a message is held; above them how often was looked.
     kinds: u8,
-    manner: Manner,
+    service: Option<Service>,
 }
 
 /// How the two ends speak, as far as it matters to who listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Manner {
     /// Not known, or a few words at the beginning.
-    #[default]
     Some,
     /// They greet one another once, and nothing that follows can be read.
     Once,
@@ -78,18 +78,27 @@ impl Heard {
         self.kinds / LOOK >= LOOKS_MAX
     }
 
-    /// What they speak is known.
-    pub fn is_of(&mut self, service: &'static str) {
-        self.manner = match service {
-            "quic" | "dtls" => Manner::Once,
-            "http" | "dns" => Manner::Always,
+    /// What they speak is known: what they were first heard to.
+    pub fn is_of(&mut self, service: Service) {
+        self.service.get_or_insert(service);
+    }
+
+    /// What they speak, once it is known.
+    pub const fn service(&self) -> Option<Service> {
+        self.service
+    }
+
+    const fn manner(&self) -> Manner {
+        match self.service {
+            Some(Service::Quic | Service::Dtls) => Manner::Once,
+            Some(Service::Http | Service::Dns) => Manner::Always,
             _ => Manner::Some,
-        };
+        }
     }
 
     /// Whether nothing that follows can be read.
     pub fn is_over(&self) -> bool {
-        self.manner == Manner::Once
+        self.manner() == Manner::Once
     }
 
     /// An end's stream begins at a number.
@@ -102,7 +111,7 @@ impl Heard {
     /// Whether another payload of an end is worth a look; counts the looks.
     #[inline]
     pub fn wants(&mut self, of: End) -> bool {
-        match self.manner {
+        match self.manner() {
             Manner::Once => false,
             _ if self.place(of) == Place::Held => true,
             Manner::Some if self.has_looked_enough() => false,
@@ -117,7 +126,7 @@ impl Heard {
 
     /// Whether no payload of either end is worth a look any more.
     pub fn is_spent(&self) -> bool {
-        match self.manner {
+        match self.manner() {
             Manner::Once => true,
             Manner::Some => self.has_looked_enough() && self.held().next().is_none(),
             Manner::Always => false,

@@ -14,8 +14,6 @@ const CERTIFICATE: &str = "tls_cert";
 /// What named the flow; allocated when something does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Names {
-    /// Protocol seen.
-    pub service: Option<&'static str>,
     /// First name of the server.
     pub server_name: Option<Text>,
     /// Where that stood.
@@ -74,8 +72,7 @@ impl Names {
         list + texts.chain(&self.further).map(text_octets).sum::<usize>()
     }
 
-    fn greet(&mut self, hello: ClientHello, service: &'static str, source: &'static str) {
-        self.service.get_or_insert(service);
+    fn greet(&mut self, hello: ClientHello, source: &'static str) {
         self.name(hello.server_name, source);
         self.alpn = self.alpn.take().or(hello.alpn);
         // A hello is learned from while it comes: there may be more in it, never less.
@@ -87,32 +84,27 @@ impl Names {
     /// Takes in what a payload said.
     pub fn learn(&mut self, hint: Hint) {
         match hint {
-            Hint::Tls(hello) => self.greet(hello, "tls", "tls_sni"),
+            Hint::Tls(hello) => self.greet(hello, "tls_sni"),
             Hint::Quic(mut hello) => {
                 hello.ja4 = hello.ja4.map(|ja4| ja4.over(b'q'));
-                self.greet(hello, "quic", "quic_sni");
+                self.greet(hello, "quic_sni");
             }
             Hint::Dtls(mut hello) => {
                 hello.ja4 = hello.ja4.map(|ja4| ja4.over(b'd'));
-                self.greet(hello, "dtls", "dtls_sni");
+                self.greet(hello, "dtls_sni");
             }
             Hint::Certificate(certificate) => {
-                self.service.get_or_insert("tls");
                 for name in certificate.names {
                     self.name(Some(name), CERTIFICATE);
                 }
             }
             Hint::Http(request) => {
-                self.service.get_or_insert("http");
                 let source = if request.is_connect { "http_connect" } else { "http_host" };
                 self.name(request.target, source);
                 self.name(request.host, source);
                 self.user_agent = self.user_agent.take().or(request.user_agent);
             }
-            Hint::Spoken(spoken) => {
-                self.service.get_or_insert(spoken.service);
-                self.name(spoken.name, spoken.service);
-            }
+            Hint::Spoken(spoken) => self.name(spoken.name, spoken.service.word()),
         }
     }
 }

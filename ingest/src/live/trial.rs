@@ -127,11 +127,11 @@ struct Memory {
 }
 
 impl Archive for Memory {
-    fn flows(&mut self, rows: &Released<Rows>) -> Result<(), StoreError> {
+    fn flows(&mut self, rows: &Released<Rows<FlowRow>>) -> Result<(), StoreError> {
         self.flows.extend_from_slice(rows);
         Ok(())
     }
-    fn dns(&mut self, _: &Released<DnsRow>) -> Result<(), StoreError> {
+    fn dns(&mut self, _: &Released<Rows<DnsRow>>) -> Result<(), StoreError> {
         Ok(())
     }
     fn device(&mut self, _: &Released<DeviceRow>) -> Result<(), StoreError> {

@@ -94,7 +94,7 @@ fn skip_questions(payload: &[u8], mut at: usize, count: u16) -> Option<usize> {
         return None;
     }
     for _ in 0..count {
-        at = name(payload, at)?.1 + 4;
+        at = skip_name(payload, at)? + 4;
     }
     Some(at)
 }
@@ -198,7 +198,7 @@ struct Record<'a> {
 impl<'a> Record<'a> {
     /// The record at a position, and the position behind it.
     fn read(payload: &'a [u8], at: usize) -> Option<(Self, usize)> {
-        let (_, at) = name(payload, at)?;
+        let at = skip_name(payload, at)?;
         let data_at = at + 10;
         let end = data_at + usize::from(be16(payload, at + 8)?);
         let (kind, ttl_s) = (be16(payload, at)?, be32(payload, at + 4)?);
@@ -267,6 +267,20 @@ fn name(payload: &[u8], start: usize) -> Option<(Text, usize)> {
                 }
                 at = pointer;
             }
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// The position behind a name. Where a pointer in it leads is not looked at.
+fn skip_name(payload: &[u8], mut at: usize) -> Option<usize> {
+    // No more labels than octets of a name.
+    for _ in 0..STEPS_MAX {
+        match usize::from(*payload.get(at)?) {
+            0 => return Some(at + 1),
+            length @ 1..=63 => at += 1 + length,
+            192..=255 => return Some(at + 2),
             _ => return None,
         }
     }

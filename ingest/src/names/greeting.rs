@@ -3,33 +3,34 @@
 use crate::hint::{Hint, Spoken};
 use crate::names::read::Read;
 use crate::names::text::host_name;
+use crate::service::Service;
 
 /// Octets of a line, or of the opening tag of a stream, that are waited for.
 const LINE_MAX: usize = 1_024;
 
 /// How a line begins, what must stand in it, and what that proves; case does not count.
-const GREETINGS: [(&[u8], &[u8], &str); 16] = [
+const GREETINGS: [(&[u8], &[u8], Service); 16] = [
     // RFC 4253 section 4.2.
-    (b"SSH-2.0-", b"", "ssh"),
-    (b"SSH-1.", b"", "ssh"),
+    (b"SSH-2.0-", b"", Service::Ssh),
+    (b"SSH-1.", b"", Service::Ssh),
     // RFC 5321 section 4.2, RFC 959 section 5.4: both greet by 220, and nearly all say who they are.
-    (b"220 ", b"smtp", "smtp"),
-    (b"220-", b"smtp", "smtp"),
-    (b"220 ", b"ftp", "ftp"),
-    (b"220-", b"ftp", "ftp"),
-    (b"EHLO ", b"", "smtp"),
-    (b"HELO ", b"", "smtp"),
+    (b"220 ", b"smtp", Service::Smtp),
+    (b"220-", b"smtp", Service::Smtp),
+    (b"220 ", b"ftp", Service::Ftp),
+    (b"220-", b"ftp", Service::Ftp),
+    (b"EHLO ", b"", Service::Smtp),
+    (b"HELO ", b"", Service::Smtp),
     // RFC 9051 section 7.1.1.
-    (b"* OK ", b"imap", "imap"),
-    (b"* OK [", b"imap", "imap"),
+    (b"* OK ", b"imap", Service::Imap),
+    (b"* OK [", b"imap", Service::Imap),
     // RFC 1939 section 4, RFC 2449 section 5.
-    (b"+OK ", b"pop", "pop3"),
-    (b"CAPA\r", b"", "pop3"),
+    (b"+OK ", b"pop", Service::Pop3),
+    (b"CAPA\r", b"", Service::Pop3),
     // The messenger's notification protocol, which begins with its versions or a log-in.
-    (b"VER ", b" msnp", "msnp"),
-    (b"USR ", b" twn i ", "msnp"),
-    (b"USR ", b" md5 i ", "msnp"),
-    (b"USR ", b" sso i ", "msnp"),
+    (b"VER ", b" msnp", Service::Msnp),
+    (b"USR ", b" twn i ", Service::Msnp),
+    (b"USR ", b" md5 i ", Service::Msnp),
+    (b"USR ", b" sso i ", Service::Msnp),
 ];
 
 /// Octets of a line that may end in a command: a tag stands before it, and white space after it.
@@ -71,7 +72,7 @@ fn greeting(bytes: &[u8]) -> Read {
         } else if end.is_none() && bytes.len() >= LINE_MAX {
             return Read::Nothing;
         } else if end.is_none() || contains(line, word) {
-            let hint = Hint::Spoken(Spoken { service, name: None });
+            let hint = Hint::Spoken(Spoken { service: *service, name: None });
             return Read::until(end.map(|end| end + 1), hint);
         }
     }
@@ -131,7 +132,7 @@ fn stream(bytes: &[u8]) -> Read {
     // Only a server gives a stream its id, and its `to` is the client.
     let is_client = attribute(tag, b"id").is_none();
     let name = attribute(tag, b"to").filter(|_| is_client).and_then(host_name);
-    Read::Whole(Some(Hint::Spoken(Spoken { service: "xmpp", name })), used)
+    Read::Whole(Some(Hint::Spoken(Spoken { service: Service::Xmpp, name })), used)
 }
 
 fn find(text: &[u8], word: &[u8]) -> Option<usize> {
@@ -175,7 +176,7 @@ pub(crate) fn sslv2(bytes: &[u8]) -> Read {
     if length != 9 + suites + session + challenge {
         return Read::Nothing;
     }
-    Read::Whole(Some(Hint::Spoken(Spoken { service: "tls", name: None })), 2 + length)
+    Read::Whole(Some(Hint::Spoken(Spoken { service: Service::Tls, name: None })), 2 + length)
 }
 
 #[cfg(test)]
@@ -186,7 +187,7 @@ mod tests {
         match read(bytes) {
             Read::Whole(Some(Hint::Spoken(spoken)), used) => {
                 assert!(used <= bytes.len());
-                Some((spoken.service, spoken.name.map(|name| name.to_string())))
+                Some((spoken.service.word(), spoken.name.map(|name| name.to_string())))
             }
             _ => None,
         }
@@ -248,7 +249,7 @@ mod tests {
     fn rfc5246_appendix_e2() {
         let mut hello = vec![0x80, 9 + 6 + 16, 1, 3, 1, 0, 6, 0, 0, 0, 16];
         hello.extend([7; 22]);
-        let tls = Hint::Spoken(Spoken { service: "tls", name: None });
+        let tls = Hint::Spoken(Spoken { service: Service::Tls, name: None });
         assert_eq!(sslv2(&hello), Read::Whole(Some(tls), hello.len()));
         assert_eq!(sslv2(&hello[..7]), Read::Maybe);
         hello[1] += 1;

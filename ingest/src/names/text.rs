@@ -29,7 +29,7 @@ pub(crate) fn host_name(bytes: &[u8]) -> Option<Text> {
 
 /// Octets in escaped form; most are what they are.
 fn escaped(bytes: &[u8]) -> Text {
-    if bytes.iter().all(|octet| is_plain(*octet)) {
+    if are_plain(bytes) {
         return spelled(bytes);
     }
     let mut text = Spelling::new();
@@ -78,8 +78,16 @@ const fn is_plain(octet: u8) -> bool {
     matches!(octet, b' '..=b'[' | b']'..=b'~')
 }
 
+/// Whether all are: each is looked at, for that is quicker than to stop in the middle.
+fn are_plain(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |are, octet| are & is_plain(*octet))
+}
+
 /// Appends octets in escaped form.
 pub(crate) fn escape(text: &mut Spelling, mut bytes: &[u8]) {
+    if are_plain(bytes) {
+        return text.extend_from_slice(bytes);
+    }
     loop {
         let plain = bytes.iter().position(|octet| !is_plain(*octet)).unwrap_or(bytes.len());
         let (plain, rest) = bytes.split_at(plain);

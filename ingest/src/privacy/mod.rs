@@ -78,18 +78,18 @@ impl Privacy {
     }
 
     /// Lets flows pass, in the room they lie in: a row is large.
-    pub(crate) fn flows(&self, rows: Rows) -> Released<Rows> {
+    pub(crate) fn flows(&self, rows: Rows<FlowRow>) -> Released<Rows<FlowRow>> {
         if self.veil.is_none() {
             return Released(rows);
         }
         Released(rows.map(|row| self.flow(row).0))
     }
 
-    /// Lets a question pass.
-    pub(crate) fn dns(&self, row: DnsRow) -> Released<DnsRow> {
+    /// Lets questions pass, likewise.
+    pub(crate) fn lookups(&self, rows: Rows<DnsRow>) -> Released<Rows<DnsRow>> {
         Released(match &self.veil {
-            Some(veil) => veil.dns(veil.unnamed_lookup(row)),
-            None => row,
+            Some(veil) => rows.map(|row| veil.dns(veil.unnamed_lookup(row))),
+            None => rows,
         })
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use schemas::devices::{DeviceBatch, DeviceRow};
 use schemas::dns::{DnsBatch, DnsRow};
-use schemas::flow::FlowBatch;
+use schemas::flow::{FlowBatch, FlowRow};
 use schemas::ledger::{LedgerBatch, LedgerRow};
 use schemas::store::StoreError;
 use schemas::store::spool::{FINAL, Sums, WHOLE};
@@ -134,7 +134,7 @@ impl Intake {
 }
 
 impl Archive for Intake {
-    fn flows(&mut self, rows: &Released<Rows>) -> Result<(), StoreError> {
+    fn flows(&mut self, rows: &Released<Rows<FlowRow>>) -> Result<(), StoreError> {
         self.flows.extend(rows);
         for row in rows.iter() {
             self.sums += Sums {
@@ -147,8 +147,8 @@ impl Archive for Intake {
         self.keep_bound()
     }
 
-    fn dns(&mut self, row: &Released<DnsRow>) -> Result<(), StoreError> {
-        self.dns.append(row);
+    fn dns(&mut self, rows: &Released<Rows<DnsRow>>) -> Result<(), StoreError> {
+        self.dns.extend(rows);
         self.keep_bound()
     }
 
