@@ -1,10 +1,15 @@
 //! Keys of a client's Initials (RFC 9001 section 5), and what they open.
 
+use hkdf::Hkdf;
 use ring::aead::quic::{AES_128, HeaderProtectionKey};
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
+use sha2::Sha256;
+use smallvec::SmallVec;
 
 use crate::names::quic::dialect::Dialect;
+
+/// Octets of a header that lie where it is opened: all but those with a long token.
+const HEADER_MAX: usize = 64;
 
 /// Key, initialisation vector and header protection key. Kept as octets: expanded they are twenty times as large, and that takes 0.1 µs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,9 +22,8 @@ pub(crate) struct Keys {
 impl Keys {
     /// The client's, from the connection id that it made up for the server.
     pub(crate) fn of_client(dialect: &Dialect, id: &[u8]) -> Option<Self> {
-        let initial = Salt::new(HKDF_SHA256, &dialect.salt).extract(id);
-        let info = info(b"client in", 32)?;
-        let client = Prk::from(initial.expand(&[&info], HKDF_SHA256).ok()?);
+        let initial = Hkdf::<Sha256>::new(Some(&dialect.salt), id);
+        let client = Hkdf::from_prk(&expand::<32>(&initial, b"client in")?).ok()?;
         Some(Self {
             key: expand(&client, dialect.labels.key)?,
             iv: expand(&client, dialect.labels.iv)?,
@@ -32,12 +36,12 @@ impl Keys {
         let sample = packet.get(number_at + 4..number_at + 20)?;
         let [form_mask, number_mask @ ..] =
             HeaderProtectionKey::new(&AES_128, &self.mask).ok()?.new_mask(sample).ok()?;
-        let mut octets = packet.to_vec();
-        let form = octets.first_mut()?;
-        *form ^= form_mask & 0x0f;
-        let body_at = number_at + usize::from(*form & 3) + 1;
+        let form = packet.first()? ^ form_mask & 0x0f;
+        let (header, body) = packet.split_at_checked(number_at + usize::from(form & 3) + 1)?;
+        let mut header: SmallVec<[u8; HEADER_MAX]> = header.into();
+        *header.first_mut()? = form;
         let mut nonce = self.iv;
-        let number = octets.get_mut(number_at..body_at)?;
+        let number = header.get_mut(number_at..)?;
         for (octet, mask) in number.iter_mut().zip(number_mask) {
             *octet ^= mask;
         }
@@ -46,32 +50,18 @@ impl Keys {
             *place ^= octet;
         }
         let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &self.key).ok()?);
-        let (header, body) = octets.split_at_mut_checked(body_at)?;
         let nonce = Nonce::assume_unique_for_key(nonce);
-        let count = key.open_in_place(nonce, Aad::from(&*header), body).ok()?.len();
-        octets.truncate(body_at + count);
-        octets.drain(..body_at);
+        let mut octets = body.to_vec();
+        let count = key.open_in_place(nonce, Aad::from(&*header), &mut octets).ok()?.len();
+        octets.truncate(count);
         Some(octets)
     }
 }
 
-/// `HkdfLabel` without context (RFC 8446 section 7.1).
-fn info(label: &[u8], octets: u8) -> Option<Vec<u8>> {
-    let length = u8::try_from(6 + label.len()).ok()?;
-    Some([&[0, octets, length], b"tls13 ".as_slice(), label, &[0]].concat())
-}
-
-struct Octets<const N: usize>;
-
-impl<const N: usize> KeyType for Octets<N> {
-    fn len(&self) -> usize {
-        N
-    }
-}
-
-fn expand<const N: usize>(secret: &Prk, label: &[u8]) -> Option<[u8; N]> {
-    let info = info(label, u8::try_from(N).ok()?)?;
+/// With an `HkdfLabel` without context (RFC 8446 section 7.1).
+fn expand<const N: usize>(secret: &Hkdf<Sha256>, label: &[u8]) -> Option<[u8; N]> {
+    let lengths = [0, u8::try_from(N).ok()?, u8::try_from(6 + label.len()).ok()?];
     let mut octets = [0; N];
-    secret.expand(&[&info], Octets::<N>).ok()?.fill(&mut octets).ok()?;
+    secret.expand_multi_info(&[&lengths, b"tls13 ", label, &[0]], &mut octets).ok()?;
     Some(octets)
 }
