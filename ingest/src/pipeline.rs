@@ -103,6 +103,8 @@ pub(crate) fn rehearse(args: &IngestArgs) -> Result<Outcome, IngestError> {
 struct Read {
     packets: u64,
     damages: Vec<Damage>,
+    /// Number that the frame after the last would have.
+    sequence: u64,
 }
 
 struct Reader<'a> {
@@ -113,9 +115,9 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads all files and hands every block to every lane; stops early when the lanes are gone.
-    fn run(self, lanes: &[Sender<Message>]) -> Result<Read, SourceError> {
-        let mut tagger = Tagger::new(lanes.len()).reading(self.decoder);
+    /// Reads all files and hands on each block, tagged for so many lanes; stops early when it is not taken.
+    fn run(self, lanes: usize, mut hand: impl FnMut(Block) -> bool) -> Result<Read, SourceError> {
+        let mut tagger = Tagger::new(lanes).reading(self.decoder);
         let mut read = Read::default();
         'files: for path in self.paths {
             let mut source = FileSource::open(path, self.pool)?;
@@ -126,11 +128,7 @@ impl Reader<'_> {
                 }
                 for block in blocks {
                     read.packets += block.refs().len() as u64;
-                    let block = Arc::new(block);
-                    if !lanes
-                        .iter()
-                        .all(|lane| lane.send(Message::Block(Arc::clone(&block))).is_ok())
-                    {
+                    if !hand(block) {
                         break 'files;
                     }
                 }
@@ -138,11 +136,28 @@ impl Reader<'_> {
             }
             read.damages.extend(source.damage.take());
         }
-        for lane in lanes {
-            // A lane that is gone is found when it is joined.
-            let _ = lane.send(Message::End(tagger.sequence()));
-        }
+        read.sequence = tagger.sequence();
         self.progress.finish_and_clear();
+        Ok(read)
+    }
+
+    /// One lane takes the blocks where they are read: nobody wakes anybody, and the octets are still in its cache.
+    fn run_for<O: Outbox>(self, mut lane: Lane<O>) -> Result<Read, SourceError> {
+        let read = self.run(1, |block| lane.take(&block))?;
+        lane.finish(read.sequence, None);
+        Ok(read)
+    }
+
+    /// Each lane is handed every block.
+    fn run_beside(self, lanes: &[Sender<Message>]) -> Result<Read, SourceError> {
+        let tell =
+            |message: &dyn Fn() -> Message| lanes.iter().all(|lane| lane.send(message()).is_ok());
+        let read = self.run(lanes.len(), |block| {
+            let block = Arc::new(block);
+            tell(&|| Message::Block(Arc::clone(&block)))
+        })?;
+        // A lane that is gone is found when it is joined.
+        let _ = tell(&|| Message::End(read.sequence));
         Ok(read)
     }
 }
@@ -152,7 +167,28 @@ enum Message {
     End(u64),
 }
 
-/// Runs the threads: reader here, a thread for each lane, one for the writer.
+/// Reads for the lanes: for one in its own thread, for more beside theirs; `None` if a lane died.
+fn read_for<O: Outbox + Send>(
+    reader: Reader<'_>,
+    lanes: Vec<Lane<O>>,
+) -> Option<Result<Read, SourceError>> {
+    thread::scope(|scope| match <[_; 1]>::try_from(lanes) {
+        Ok([lane]) => scope.spawn(|| reader.run_for(lane)).join().ok(),
+        Err(lanes) => {
+            let begin = |lane: Lane<O>| {
+                let (send, receive) = bounded(BLOCKS_WAITING);
+                (send, scope.spawn(move || work(lane, &receive)))
+            };
+            let (lanes, workers): (Vec<_>, Vec<_>) = lanes.into_iter().map(begin).unzip();
+            let read = reader.run_beside(&lanes);
+            drop(lanes);
+            let are_done = workers.into_iter().all(|worker| worker.join().is_ok());
+            are_done.then_some(read)
+        }
+    })
+}
+
+/// Runs the threads: the lanes and who reads for them, and one for the writer.
 fn flow<A: Archive + Send>(
     outfit: &Outfit,
     reader: Reader<'_>,
@@ -160,40 +196,33 @@ fn flow<A: Archive + Send>(
 ) -> Result<((A, Written), Read), IngestError> {
     let seed = identity::table_seed();
     let nothing = nothing_seen(reader.paths);
-    thread::scope(|scope| {
-        let (deliver, deliveries) = bounded::<Delivery>(DELIVERIES_WAITING);
-        let mut lanes = Vec::new();
-        let mut workers = Vec::new();
-        for number in outfit.lanes() {
-            let (send, receive) = bounded(BLOCKS_WAITING);
-            let lane = outfit.lane(number, seed, deliver.clone());
-            lanes.push(send);
-            workers.push(scope.spawn(move || work(lane, &receive)));
-        }
-        drop(deliver);
+    let (deliver, deliveries) = bounded::<Delivery>(DELIVERIES_WAITING);
+    let lane = |number| outfit.lane(number, seed, deliver.clone());
+    let lanes: Vec<_> = outfit.lanes().map(lane).collect();
+    drop(deliver);
+    let (read, (sink, written)) = thread::scope(|scope| {
         let writer = scope.spawn(move || write(sink, &deliveries));
-        let read = reader.run(&lanes);
-        drop(lanes);
-        let lanes_done = workers.into_iter().all(|worker| worker.join().is_ok());
-        let (sink, written) = writer.join().map_err(|_| IngestError::Stage("writer"))?;
-        let lanes = if lanes_done { Ok(()) } else { Err(IngestError::Stage("flow table")) };
-        match written.map_err(IngestError::from).and(lanes).and(read.map_err(IngestError::from)) {
-            Ok(read) => match sink.close(&nothing) {
-                (archive, Ok(written)) => Ok(((archive, written), read)),
-                (archive, Err(error)) => {
-                    archive.abandon();
-                    Err(error.into())
-                }
-            },
-            Err(error) => {
-                sink.into_archive().abandon();
-                Err(error)
+        let read = read_for(reader, lanes).ok_or(IngestError::Stage("flow table"));
+        let written = writer.join().map_err(|_| IngestError::Stage("writer"))?;
+        Ok::<_, IngestError>((read, written))
+    })?;
+    let read = read.and_then(|read| read.map_err(IngestError::from));
+    match written.map_err(IngestError::from).and(read) {
+        Ok(read) => match sink.close(&nothing) {
+            (archive, Ok(written)) => Ok(((archive, written), read)),
+            (archive, Err(error)) => {
+                archive.abandon();
+                Err(error.into())
             }
+        },
+        Err(error) => {
+            sink.into_archive().abandon();
+            Err(error)
         }
-    })
+    }
 }
 
-fn work(mut lane: Lane<Sender<Delivery>>, messages: &Receiver<Message>) {
+fn work<O: Outbox>(mut lane: Lane<O>, messages: &Receiver<Message>) {
     for message in messages {
         match message {
             Message::Block(block) => {
